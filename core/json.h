@@ -1,0 +1,79 @@
+/* json.h - a single-pass pull reader for hostile JSON (RFC 8259), shared by the Delta parser and the proxy's envelope. */
+#ifndef COLLAB_JSON_H
+#define COLLAB_JSON_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+
+/*
+ * The reader walks the text in place, allocates nothing, checks UTF-8, rejects lone surrogates, U+0000 and nesting deeper
+ * than max_depth, and never recurses. Typical use:
+ *
+ *	json_object_begin(&r);
+ *	while (json_object_next(&r, &key))
+ *		if (json_key_is(&key, "clock")) json_int(&r, &clock); else json_skip(&r, NULL);
+ *	if (json_failed(&r)) ... r.error
+ */
+typedef struct JsonReader
+{
+	const char *text;
+	const char *at;
+	const char *end;
+	int			depth;
+	int			max_depth;
+	bool		first; /* no element of the innermost container was read yet */
+	CollabError error; /* status COLLAB_OK until the first failure; then every call is a no-op that returns false */
+} JsonReader;
+
+typedef enum JsonType
+{
+	JSON_END,
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+} JsonType;
+
+/* A string as it stands in the text, quotes excluded; `escaped` = it holds backslashes and must be unescaped. */
+typedef struct JsonString
+{
+	const char *data;
+	size_t		bytes;
+	bool		escaped;
+} JsonString;
+
+/* A complete value as it stands in the text (validated, surrounding white space excluded). */
+typedef struct JsonSpan
+{
+	const char *data;
+	size_t		bytes;
+} JsonSpan;
+
+void	 json_init(JsonReader *r, const char *text, size_t bytes, int max_depth);
+bool	 json_failed(const JsonReader *r);
+JsonType json_peek(JsonReader *r);
+bool	 json_object_begin(JsonReader *r);
+bool	 json_object_next(JsonReader *r, JsonString *key); /* false at the closing brace or on failure */
+bool	 json_array_begin(JsonReader *r);
+bool	 json_array_next(JsonReader *r); /* false at the closing bracket or on failure */
+bool	 json_null(JsonReader *r);
+bool	 json_bool(JsonReader *r, bool *out);
+bool	 json_int(JsonReader *r, int64_t *out); /* an integer within +-(2^53 - 1), written as JSON allows (1e3 is 1000) */
+bool	 json_double(JsonReader *r, double *out);
+bool	 json_string(JsonReader *r, JsonString *out);
+bool	 json_skip(JsonReader *r, JsonSpan *span); /* any value; span may be NULL */
+bool	 json_end(JsonReader *r);				   /* nothing but white space may follow */
+
+/* Compares an (unescaped) string with a literal. */
+bool json_string_is(const JsonString *s, const char *literal);
+/* Appends the unescaped UTF-8 of a string. */
+void json_unescape(const JsonString *s, Buf *out);
+/* Appends the canonical form of the next value: object keys sorted by bytes (of duplicates the last wins), numbers as
+ * ECMAScript prints them, no white space. Equal JSON values (deep equality, numbers as IEEE doubles) give equal bytes. */
+bool json_canonical(JsonReader *r, Arena *scratch, Buf *out);
+
+#endif
