@@ -1,0 +1,18 @@
+/* collab.c - what PostgreSQL calls when it loads the library, and nothing else. */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "guc.h"
+#include "ring.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	guc_init();
+	ring_init();
+}

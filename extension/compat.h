@@ -1,0 +1,24 @@
+/* compat.h - everything that differs between PostgreSQL 15 and 18; the only file that looks at PG_VERSION_NUM. */
+#ifndef COLLAB_COMPAT_H
+#define COLLAB_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "collab needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#include "varatt.h"
+#endif
+
+/*
+ * Refuses a value in a type's input function. Since 16 the caller may have asked to be told instead
+ * (pg_input_is_valid, COPY ... ON_ERROR): then the function returns NULL.
+ */
+#if PG_VERSION_NUM >= 160000
+#define COLLAB_INPUT_ERROR(fcinfo, ...) ereturn((fcinfo)->context, (Datum) 0, __VA_ARGS__)
+#else
+#define COLLAB_INPUT_ERROR(fcinfo, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+#endif

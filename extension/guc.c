@@ -1,0 +1,71 @@
+/* guc.c - every setting of the extension. */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "guc.h"
+
+char	   *guc_user_id = NULL;
+int			guc_max_operation_bytes = 1024 * 1024;
+int			guc_max_document_units = 16 * 1024 * 1024;
+int			guc_notify_interval = 5;
+
+/* A user's name becomes part of events for ever: what submit would refuse is refused here already. */
+static bool
+check_user_id(char **newval, void **extra, GucSource source)
+{
+	const char *c;
+
+	for (c = *newval; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < 0x20 || *c == 0x7f)
+		{
+			GUC_check_errdetail("A user name must not hold control characters.");
+			return false;
+		}
+	}
+	if (c - *newval > 128)
+	{
+		GUC_check_errdetail("A user name must not be longer than 128 bytes.");
+		return false;
+	}
+	return true;
+}
+
+void
+guc_init(void)
+{
+	/*
+	 * SUSET, because an ordinary setting could be forged by any SQL user of the database. The proxy's role is
+	 * given it by GRANT SET ON PARAMETER.
+	 */
+	DefineCustomStringVariable("collab.user_id",
+							   "User on whose behalf the session edits documents.",
+							   "Empty means the name of the current role.",
+							   &guc_user_id, "",
+							   PGC_SUSET, 0,
+							   check_user_id, NULL, NULL);
+
+	DefineCustomIntVariable("collab.max_operation_bytes",
+							"Size of the largest operation that is accepted.",
+							"Measured in its JSON form for operations from the proxy, in its binary form otherwise.",
+							&guc_max_operation_bytes, 1024 * 1024, 1024, 64 * 1024 * 1024,
+							PGC_SUSET, GUC_UNIT_BYTE,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.max_document_units",
+							"Length of the longest document, in UTF-16 code units.",
+							"An operation that would make a document longer than this is refused.",
+							&guc_max_document_units, 16 * 1024 * 1024, 1, 256 * 1024 * 1024,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.notify_interval",
+							"Shortest time between two notifications of changed documents.",
+							"Applies where the library is preloaded; otherwise every transaction notifies by itself.",
+							&guc_notify_interval, 5, 1, 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("collab");
+}

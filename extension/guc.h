@@ -1,0 +1,17 @@
+/* guc.h - the settings, all named collab.*. */
+#ifndef COLLAB_GUC_H
+#define COLLAB_GUC_H
+
+/* The user that the session works for; empty: the SQL role. Only a superuser, or who was granted SET on it, may set it. */
+extern char *guc_user_id;
+
+/* Limits on what submit takes in. Values that are stored already never meet them. */
+extern int guc_max_operation_bytes;
+extern int guc_max_document_units;
+
+/* How long the notifier gathers before it notifies, in milliseconds. */
+extern int guc_notify_interval;
+
+void guc_init(void);
+
+#endif
