@@ -1,0 +1,236 @@
+/* ws_client.c - RFC 6455 client side, as little of it as a load generator needs. */
+#include "ws_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_CHUNK 65536
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	WsClient *ws = handle->data;
+
+	free(ws->in);
+	ws->in = NULL;
+}
+
+static void
+fail(WsClient *ws, int code, const char *why)
+{
+	if (ws->closed)
+		return;
+	ws->closed = true;
+	ws->handlers->close(ws, code, why);
+	uv_close((uv_handle_t *) &ws->tcp, on_closed);
+}
+
+void
+ws_close(WsClient *ws)
+{
+	if (ws->closed)
+		return;
+	ws->closed = true;
+	uv_close((uv_handle_t *) &ws->tcp, on_closed);
+}
+
+/* Consumes the HTTP answer; returns the bytes used, 0 = incomplete. */
+static size_t
+take_upgrade(WsClient *ws)
+{
+	char *end = memmem(ws->in, ws->in_size, "\r\n\r\n", 4);
+
+	if (end == NULL)
+		return 0;
+	if (ws->in_size < 12 || memcmp(ws->in, "HTTP/1.1 101", 12) != 0)
+	{
+		fail(ws, 0, "the server did not upgrade");
+		return 0;
+	}
+	ws->upgraded = true;
+	ws->handlers->open(ws);
+	return (size_t) (end - ws->in) + 4;
+}
+
+/* Consumes one frame at `at`; returns the bytes used, 0 = incomplete. */
+static size_t
+take_frame(WsClient *ws, size_t at)
+{
+	const uint8_t *p = (const uint8_t *) ws->in + at;
+	size_t		   left = ws->in_size - at;
+	size_t		   header = 2;
+	uint64_t	   length;
+	int			   i;
+
+	if (left < 2)
+		return 0;
+	length = p[1] & 0x7f;
+	if (length == 126)
+		header = 4;
+	else if (length == 127)
+		header = 10;
+	if (left < header)
+		return 0;
+	if (header > 2)
+	{
+		length = 0;
+		for (i = 2; i < (int) header; i++)
+			length = length << 8 | p[i];
+	}
+	if (left - header < length)
+		return 0;
+	ws->frames_in++;
+	if ((p[0] & 0x0f) == 8)
+		fail(ws, length >= 2 ? p[header] << 8 | p[header + 1] : 1005, "closed by the server");
+	else if (p[0] == 0x81)
+		ws->handlers->text(ws, (const char *) p + header, (size_t) length);
+	else if ((p[0] & 0x0f) < 8)
+		fail(ws, 0, "a fragmented or binary frame");
+	return header + (size_t) length;
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	WsClient *ws = handle->data;
+
+	(void) suggested;
+	if (ws->in_capacity - ws->in_size < READ_CHUNK / 2)
+	{
+		ws->in_capacity = ws->in_capacity * 2 + READ_CHUNK;
+		ws->in = realloc(ws->in, ws->in_capacity);
+		if (ws->in == NULL)
+			abort();
+	}
+	*buf = uv_buf_init(ws->in + ws->in_size, (unsigned) (ws->in_capacity - ws->in_size));
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	WsClient *ws = stream->data;
+	size_t	  at = 0;
+	size_t	  used;
+
+	(void) buf;
+	if (n < 0)
+	{
+		fail(ws, 1006, uv_strerror((int) n));
+		return;
+	}
+	ws->in_size += (size_t) n;
+	ws->bytes_in += (uint64_t) n;
+	if (!ws->upgraded)
+		at = take_upgrade(ws);
+	while (ws->upgraded && !ws->closed && (used = take_frame(ws, at)) > 0)
+		at += used;
+	if (ws->closed)
+		return;
+	memmove(ws->in, ws->in + at, ws->in_size - at);
+	ws->in_size -= at;
+}
+
+static void
+on_written(uv_write_t *req, int status)
+{
+	(void) status; /* a broken socket reports itself to the reader */
+	free(req);
+}
+
+/* Most frames leave in one try-write; only the rest is queued. */
+static void
+write_bytes(WsClient *ws, const char *bytes, size_t size)
+{
+	uv_buf_t	buf = uv_buf_init((char *) bytes, (unsigned) size);
+	int			n = uv_try_write((uv_stream_t *) &ws->tcp, &buf, 1);
+	uv_write_t *req;
+
+	if (n < 0)
+		n = 0;
+	if ((size_t) n == size)
+		return;
+	req = malloc(sizeof *req + size - (size_t) n);
+	if (req == NULL)
+		abort();
+	memcpy(req + 1, bytes + n, size - (size_t) n);
+	buf = uv_buf_init((char *) (req + 1), (unsigned) (size - (size_t) n));
+	if (uv_write(req, (uv_stream_t *) &ws->tcp, &buf, 1, on_written) != 0)
+		free(req);
+}
+
+static void
+on_connect(uv_connect_t *req, int status)
+{
+	WsClient *ws = req->data;
+	char	  request[1024];
+	int		  n;
+
+	if (status != 0)
+	{
+		fail(ws, 0, uv_strerror(status));
+		return;
+	}
+	uv_tcp_nodelay(&ws->tcp, 1);
+	n = snprintf(request, sizeof request,
+				 "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+				 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n",
+				 ws->path, ws->host);
+	uv_read_start((uv_stream_t *) &ws->tcp, on_alloc, on_read);
+	write_bytes(ws, request, (size_t) n);
+}
+
+int
+ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const char *host, const char *path,
+		   const WsHandlers *handlers, void *user)
+{
+	int rc;
+
+	memset(ws, 0, sizeof *ws);
+	ws->handlers = handlers;
+	ws->user = user;
+	ws->path = path;
+	ws->host = host;
+	rc = uv_tcp_init(loop, &ws->tcp);
+	if (rc != 0)
+		return rc;
+	ws->tcp.data = ws;
+	ws->connect.data = ws;
+	return uv_tcp_connect(&ws->connect, &ws->tcp, addr, on_connect);
+}
+
+void
+ws_send(WsClient *ws, const char *text, size_t bytes)
+{
+	char   small[1024];
+	char  *frame = small;
+	size_t header = 2;
+	size_t i;
+
+	if (ws->closed)
+		return;
+	if (bytes + 14 > sizeof small && (frame = malloc(bytes + 14)) == NULL)
+		abort();
+	frame[0] = (char) 0x81;
+	if (bytes < 126)
+		frame[1] = (char) (0x80 | bytes);
+	else if (bytes < 65536)
+	{
+		frame[1] = (char) (0x80 | 126);
+		frame[2] = (char) (bytes >> 8);
+		frame[3] = (char) bytes;
+		header = 4;
+	}
+	else
+	{
+		frame[1] = (char) (0x80 | 127);
+		for (i = 0; i < 8; i++)
+			frame[2 + i] = (char) (bytes >> (56 - 8 * i));
+		header = 10;
+	}
+	memset(frame + header, 0, 4); /* masked with zero: the server unmasks all the same */
+	memcpy(frame + header + 4, text, bytes);
+	write_bytes(ws, frame, header + 4 + bytes);
+	if (frame != small)
+		free(frame);
+}
