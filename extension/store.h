@@ -1,0 +1,93 @@
+/* store.h - rows of documents, events and users, read and written without SQL. */
+#ifndef COLLAB_STORE_H
+#define COLLAB_STORE_H
+
+#include "datatype/timestamp.h"
+#include "utils/snapshot.h"
+
+#include "delta.h"
+
+/*
+ * Nothing here looks at privileges or policies: callers have made their permission check. Nothing here
+ * decides what is visible either: every read names its snapshot.
+ */
+
+#define STORE_DOC_ID_MAX 128
+#define STORE_USER_ID_MAX 128
+
+typedef struct DocumentRow
+{
+	int64		key;
+	char		doc_id[STORE_DOC_ID_MAX + 1];
+	int64		owner;			/* user key */
+	TimestampTz created_at;
+} DocumentRow;
+
+/* One row of collab.events. `op` is the binary form of the delta (delta_codec.c), not NUL-terminated. */
+typedef struct StoredEvent
+{
+	int64		doc;
+	int64		version;
+	int64		site;
+	int64		clock;
+	int64		base_version;
+	int64		author;			/* user key */
+	int64		length;			/* of the document after this event */
+	TimestampTz created_at;
+	bool		astral;			/* the document has held a surrogate pair by now */
+	const uint8_t *op;
+	uint32		op_bytes;
+} StoredEvent;
+
+/* The 64-bit ids that a position names: of an event, and of version 0. */
+extern int64 store_event_id(const StoredEvent *event);
+extern int64 store_creation_id(const DocumentRow *document);
+
+/* ---- documents ---- */
+
+/* 1-128 bytes of [A-Za-z0-9._~-], not "." or "..". */
+extern bool store_doc_id_valid(const char *doc_id, size_t bytes);
+
+/* False: no such document. An id that no document can have and one whose hash belongs to another document are none, too. */
+extern bool store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out);
+extern bool store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out);
+
+/* Raises OT004 where store_document says false. */
+extern void store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out);
+
+extern void store_insert_document(const DocumentRow *document);
+
+/* Removes the row and every event. The document's lock is held. */
+extern void store_delete_document(int64 key, Snapshot snapshot);
+
+/* ---- events ---- */
+
+typedef struct StoreScan StoreScan;
+
+/*
+ * Events of one document with from <= version <= to, ascending or (backward) descending. The scan lives in the current memory
+ * context; the snapshot must stay registered or active as long as the scan.
+ */
+extern StoreScan *store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot);
+/* False at the end. What `out` points to lives until the next call. */
+extern bool store_scan_next(StoreScan *scan, StoredEvent *out);
+extern void store_scan_end(StoreScan *scan);
+
+/*
+ * The newest event. False: there is none, the document (if it exists) is at version 0. `op` of `out` is NULL: who wants it
+ * scans backward.
+ */
+extern bool store_head(int64 doc, Snapshot snapshot, StoredEvent *out);
+
+/*
+ * Appends events of any number of documents whose locks are held, in one multi-insert per leaf, and makes
+ * them visible to the following commands of the transaction. Sorts the array of pointers by leaf.
+ */
+extern void store_append(StoredEvent **events, int count);
+
+/* ---- users ---- */
+
+/* The name of a user key, or NULL; a copy in the current memory context. */
+extern char *store_user_name(int64 key, Snapshot snapshot);
+
+#endif
