@@ -1,0 +1,102 @@
+# Makefile - PGXS for the extension, and one name for everything else a developer does here.
+#
+# `make`, `make install` and `make installcheck` are those of any PGXS extension (PG_CONFIG= chooses the
+# server). The rest calls small scripts that also work without a PostgreSQL in the path: see `make help`.
+
+EXTENSION = collab
+MODULE_big = collab
+
+PG_CONFIG ?= pg_config
+
+# The one place of the version number; `make checkver` compares those who must repeat it.
+VERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" collab.control 2>/dev/null)
+
+CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard core/*.c)))
+EXTENSION_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
+OBJS = $(CORE_OBJS) $(EXTENSION_OBJS)
+HDRS = $(wildcard core/*.h extension/*.h)
+DATA = $(sort $(wildcard sql/collab--*.sql))
+
+PG_CPPFLAGS = -Icore -Iextension -DCOLLAB_VERSION='"$(VERSION)"'
+PG_CFLAGS = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow
+
+# A test is a file: nothing to register. pg_regress reads expected/ and test/sql with --inputdir=test; the
+# isolation tester needs --outputdir=. on top of it to find expected/.
+TESTS = $(sort $(wildcard test/sql/*.sql))
+SPECS = $(sort $(wildcard test/specs/*.spec))
+REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
+REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION) --encoding=UTF8
+ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=$(EXTENSION) --encoding=UTF8
+
+EXTRA_CLEAN = build output_iso
+
+# Targets that need no PostgreSQL to be read; anything else includes PGXS.
+OWN_TARGETS = run test bench replay fuzz proxy client format format-check checkver dist help
+
+.PHONY: $(OWN_TARGETS)
+
+ifneq ($(filter-out $(OWN_TARGETS),$(or $(MAKECMDGOALS),all)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error no PostgreSQL server headers found by "$(PG_CONFIG) --pgxs": install postgresql-server-dev-15, say where with PG_CONFIG=..., or try "make run", which installs what is missing)
+endif
+include $(PGXS)
+
+# PGXS tracks no header dependencies.
+$(OBJS): $(HDRS) collab.control
+# The engine's names stay inside the library: they cannot clash with another extension's, and calls are direct.
+$(CORE_OBJS): override CFLAGS += -fvisibility=hidden
+endif
+
+help:
+	@sed -n 's/^#? //p' Makefile
+
+#? The extension (PG_CONFIG=/path/to/pg_config chooses the server)
+#?   make                     build the extension
+#?   make install             install it
+#?   make installcheck        pg_regress and isolation tests against a running server that has it
+#?   make clean               remove what was built
+#? Everything else
+#?   make run                 the demo: install what is missing, build, private cluster, proxy, URL  [PORT=8080]
+#?   make test                every test, ending with one line that counts them  [SUITES="core sql ..."]
+#?   make proxy               build build/proxy/collab-proxy
+#?   make client              install the client's packages from the lock file and build its bundle
+#?   make bench               print the table of figures  [BENCH_JSON=FILE] [BENCHES="core sql ..."]
+#?   make replay TRACE=FILE   play a recorded editing session through the proxy
+#?   make fuzz                run the fuzzers  [SECONDS=600]
+#?   make format              clang-format all C files; format-check only says what would change
+#?   make checkver            the version number is the same wherever it must stand
+#?   make dist                collab-VERSION.zip, as PGXN wants it
+run:
+	@scripts/run.sh
+
+test:
+	@scripts/test.sh $(SUITES)
+
+bench:
+	@scripts/bench.sh $(BENCHES)
+
+replay:
+	@scripts/replay.sh "$(TRACE)"
+
+fuzz:
+	@scripts/fuzz.sh $(or $(SECONDS),600)
+
+proxy:
+	@$(MAKE) --no-print-directory -C proxy VERSION=$(VERSION)
+
+client:
+	@scripts/npm.sh client
+
+format:
+	@scripts/format.sh
+
+format-check:
+	@scripts/format.sh --check
+
+checkver:
+	@scripts/checkver.sh
+
+dist: checkver
+	git archive --format=zip --prefix=$(EXTENSION)-$(VERSION)/ -o $(EXTENSION)-$(VERSION).zip HEAD
