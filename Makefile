@@ -9,7 +9,7 @@ MODULE_big = collab
 PG_CONFIG ?= pg_config
 
 # The one place of the version number; `make checkver` compares those who must repeat it.
-VERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" collab.control 2>/dev/null)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" collab.control 2>/dev/null)
 
 CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard core/*.c)))
 EXTENSION_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
@@ -17,8 +17,8 @@ OBJS = $(CORE_OBJS) $(EXTENSION_OBJS)
 HDRS = $(wildcard core/*.h extension/*.h)
 DATA = $(sort $(wildcard sql/collab--*.sql))
 
-PG_CPPFLAGS = -Icore -Iextension -DCOLLAB_VERSION='"$(VERSION)"'
-PG_CFLAGS = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow
+PG_CPPFLAGS = -Icore -Iextension -DCOLLAB_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -std=gnu11 -Wextra -Wno-unused-parameter -Wshadow
 
 # A test is a file: nothing to register. pg_regress reads expected/ and test/sql with --inputdir=test; the
 # isolation tester needs --outputdir=. on top of it to find expected/.
@@ -84,7 +84,7 @@ fuzz:
 	@scripts/fuzz.sh $(or $(SECONDS),600)
 
 proxy:
-	@$(MAKE) --no-print-directory -C proxy VERSION=$(VERSION)
+	@$(MAKE) --no-print-directory -C proxy VERSION=$(EXTVERSION)
 
 client:
 	@scripts/npm.sh client
@@ -99,4 +99,4 @@ checkver:
 	@scripts/checkver.sh
 
 dist: checkver
-	git archive --format=zip --prefix=$(EXTENSION)-$(VERSION)/ -o $(EXTENSION)-$(VERSION).zip HEAD
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD
