@@ -1,0 +1,284 @@
+-- collab--0.1.0.sql - everything that CREATE EXTENSION collab makes.
+--
+-- Rules of this file: no CREATE OR REPLACE and no IF NOT EXISTS (an object that somebody left here must stop the installation, not become part of
+-- it); every name qualified; a COMMENT on every object; labels (volatility, parallel safety, strictness) that are true.
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION collab" to load this file. \quit
+
+-- === guard ===
+
+-- A schema that somebody prepared would be a trap for everything that is looked up in it later.
+DO $guard$
+DECLARE
+	installer pg_catalog.oid := (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER);
+	space pg_catalog.oid;
+	space_owner pg_catalog.pg_roles;
+BEGIN
+	IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'feature_not_supported',
+			MESSAGE = 'collab needs a database with encoding UTF8',
+			DETAIL = pg_catalog.format('This database has encoding %s.', pg_catalog.getdatabaseencoding());
+	END IF;
+
+	SELECT n.oid INTO STRICT space FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'collab';
+	SELECT r.* INTO STRICT space_owner
+	FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+	WHERE n.oid OPERATOR(pg_catalog.=) space;
+
+	-- collab_owner is the role that deploy/roles.sql makes; a dump gives the schema back to it before this runs.
+	IF NOT (space_owner.oid OPERATOR(pg_catalog.=) installer OR space_owner.rolsuper
+			OR (space_owner.rolname OPERATOR(pg_catalog.=) 'collab_owner' AND NOT space_owner.rolcanlogin)) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'schema collab exists and belongs to another role',
+			DETAIL = pg_catalog.format('Its owner is %I.', space_owner.rolname),
+			HINT = 'Drop or rename that schema first.';
+	END IF;
+
+	IF EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+			   WHERE n.oid OPERATOR(pg_catalog.=) space AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+				 AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'schema collab exists and others than its owner may create objects in it',
+			HINT = 'Revoke CREATE on it first.';
+	END IF;
+
+	IF EXISTS (SELECT FROM pg_catalog.pg_depend d
+			   JOIN pg_catalog.pg_shdepend s
+				 ON s.classid OPERATOR(pg_catalog.=) d.classid AND s.objid OPERATOR(pg_catalog.=) d.objid
+				AND s.deptype OPERATOR(pg_catalog.=) 'o' AND s.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass
+			   JOIN pg_catalog.pg_database b ON b.oid OPERATOR(pg_catalog.=) s.dbid AND b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+			   JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.refobjid
+			   WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+				 AND d.refobjid OPERATOR(pg_catalog.=) space
+				 AND NOT r.rolsuper AND r.oid OPERATOR(pg_catalog.<>) installer) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'schema collab exists and holds objects of other roles',
+			HINT = 'Drop or rename that schema first.';
+	END IF;
+END
+$guard$;
+
+COMMENT ON SCHEMA collab IS 'collaborative documents: types, tables and functions of the extension collab';
+
+-- Everybody may use the type; what reads or writes documents is revoked from PUBLIC below.
+GRANT USAGE ON SCHEMA collab TO PUBLIC;
+
+-- === type collab.delta ===
+
+CREATE TYPE collab.delta;
+
+CREATE FUNCTION collab.delta_in(cstring) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_out(collab.delta) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'delta_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_recv(internal) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_send(collab.delta) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'delta_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION collab.delta_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION collab.delta_out(collab.delta) IS 'I/O';
+COMMENT ON FUNCTION collab.delta_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION collab.delta_send(collab.delta) IS 'I/O';
+
+CREATE TYPE collab.delta (
+	INPUT = collab.delta_in,
+	OUTPUT = collab.delta_out,
+	RECEIVE = collab.delta_recv,
+	SEND = collab.delta_send,
+	INTERNALLENGTH = VARIABLE,
+	STORAGE = extended
+);
+
+COMMENT ON TYPE collab.delta IS 'Quill Delta: the content of a document, or a change of it; {"ops":[{"insert":"Hello"}]}';
+
+-- === functions on deltas ===
+
+CREATE FUNCTION collab.compose(first collab.delta, second collab.delta) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_compose_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.compose(collab.delta, collab.delta) IS
+	'the change that does the first, then the second; applied to a document: the changed document';
+
+CREATE FUNCTION collab.transform(a collab.delta, b collab.delta, a_first boolean) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_transform_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.transform(collab.delta, collab.delta, boolean) IS
+	'b rewritten to follow a, where both were made on the same document; a_first: of two inserts at one place that of a comes first, of two values for one attribute that of a stays';
+
+CREATE FUNCTION collab.transform_position(change collab.delta, "position" bigint, priority boolean DEFAULT false) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'delta_transform_position_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.transform_position(collab.delta, bigint, boolean) IS
+	'where a position is after the change; with priority an insert exactly there does not move it';
+
+CREATE FUNCTION collab.invert(change collab.delta, base collab.delta) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_invert_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.invert(collab.delta, collab.delta) IS
+	'the change that undoes the given one, which was made on document base';
+
+CREATE FUNCTION collab.diff(a collab.delta, b collab.delta) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_diff_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION collab.diff(collab.delta, collab.delta) IS
+	'a change that makes document b of document a';
+
+CREATE FUNCTION collab.delta_length(delta collab.delta) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'delta_length_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.delta_length(collab.delta) IS
+	'sum of the lengths of the ops, in UTF-16 code units; of a document: its length';
+
+CREATE FUNCTION collab.is_document(delta collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_is_document_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.is_document(collab.delta) IS
+	'whether the delta holds inserts only';
+
+CREATE FUNCTION collab.to_text(delta collab.delta, embed text DEFAULT '') RETURNS text
+	AS 'MODULE_PATHNAME', 'delta_to_text_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.to_text(collab.delta, text) IS
+	'text of the inserts, with the second argument in the place of each embed';
+
+CREATE FUNCTION collab.slice(delta collab.delta, first bigint, past bigint DEFAULT NULL) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_slice_sql' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION collab.slice(collab.delta, bigint, bigint) IS
+	'the ops from unit first up to, not including, unit past; to the end where that is null';
+
+CREATE OPERATOR collab.|| (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.compose
+);
+COMMENT ON OPERATOR collab.|| (collab.delta, collab.delta) IS 'compose';
+
+-- === casts ===
+
+CREATE FUNCTION collab.delta_to_jsonb(collab.delta) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'delta_to_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.delta_to_jsonb(collab.delta) IS 'implementation of the cast to jsonb';
+
+CREATE FUNCTION collab.delta_from_jsonb(jsonb) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_from_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.delta_from_jsonb(jsonb) IS 'implementation of the cast from jsonb';
+
+CREATE CAST (collab.delta AS jsonb) WITH FUNCTION collab.delta_to_jsonb(collab.delta) AS ASSIGNMENT;
+COMMENT ON CAST (collab.delta AS jsonb) IS 'the delta as JSON';
+
+CREATE CAST (jsonb AS collab.delta) WITH FUNCTION collab.delta_from_jsonb(jsonb) AS ASSIGNMENT;
+COMMENT ON CAST (jsonb AS collab.delta) IS 'checked as the text form is';
+
+-- === comparison ===
+
+CREATE FUNCTION collab.delta_eq(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_ne(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_lt(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_le(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_gt(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_ge(collab.delta, collab.delta) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'delta_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_cmp(collab.delta, collab.delta) RETURNS integer
+	AS 'MODULE_PATHNAME', 'delta_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_hash(collab.delta) RETURNS integer
+	AS 'MODULE_PATHNAME', 'delta_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION collab.delta_hash_extended(collab.delta, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'delta_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION collab.delta_eq(collab.delta, collab.delta) IS 'implementation of = operator';
+COMMENT ON FUNCTION collab.delta_ne(collab.delta, collab.delta) IS 'implementation of <> operator';
+COMMENT ON FUNCTION collab.delta_lt(collab.delta, collab.delta) IS 'implementation of < operator';
+COMMENT ON FUNCTION collab.delta_le(collab.delta, collab.delta) IS 'implementation of <= operator';
+COMMENT ON FUNCTION collab.delta_gt(collab.delta, collab.delta) IS 'implementation of > operator';
+COMMENT ON FUNCTION collab.delta_ge(collab.delta, collab.delta) IS 'implementation of >= operator';
+COMMENT ON FUNCTION collab.delta_cmp(collab.delta, collab.delta) IS 'less-equal-greater, in the order of the bytes';
+COMMENT ON FUNCTION collab.delta_hash(collab.delta) IS 'hash';
+COMMENT ON FUNCTION collab.delta_hash_extended(collab.delta, bigint) IS 'hash with a seed';
+
+CREATE OPERATOR collab.= (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_eq,
+	COMMUTATOR = OPERATOR(collab.=), NEGATOR = OPERATOR(collab.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR collab.<> (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_ne,
+	COMMUTATOR = OPERATOR(collab.<>), NEGATOR = OPERATOR(collab.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR collab.< (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_lt,
+	COMMUTATOR = OPERATOR(collab.>), NEGATOR = OPERATOR(collab.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR collab.<= (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_le,
+	COMMUTATOR = OPERATOR(collab.>=), NEGATOR = OPERATOR(collab.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR collab.> (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_gt,
+	COMMUTATOR = OPERATOR(collab.<), NEGATOR = OPERATOR(collab.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR collab.>= (
+	LEFTARG = collab.delta, RIGHTARG = collab.delta, FUNCTION = collab.delta_ge,
+	COMMUTATOR = OPERATOR(collab.<=), NEGATOR = OPERATOR(collab.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+COMMENT ON OPERATOR collab.= (collab.delta, collab.delta) IS 'equal';
+COMMENT ON OPERATOR collab.<> (collab.delta, collab.delta) IS 'not equal';
+COMMENT ON OPERATOR collab.< (collab.delta, collab.delta) IS 'less than';
+COMMENT ON OPERATOR collab.<= (collab.delta, collab.delta) IS 'less than or equal';
+COMMENT ON OPERATOR collab.> (collab.delta, collab.delta) IS 'greater than';
+COMMENT ON OPERATOR collab.>= (collab.delta, collab.delta) IS 'greater than or equal';
+
+CREATE OPERATOR FAMILY collab.delta_ops USING btree;
+CREATE OPERATOR CLASS collab.delta_ops DEFAULT FOR TYPE collab.delta USING btree FAMILY collab.delta_ops AS
+	OPERATOR 1 collab.<,
+	OPERATOR 2 collab.<=,
+	OPERATOR 3 collab.=,
+	OPERATOR 4 collab.>=,
+	OPERATOR 5 collab.>,
+	FUNCTION 1 collab.delta_cmp(collab.delta, collab.delta);
+COMMENT ON OPERATOR FAMILY collab.delta_ops USING btree IS 'sorting of deltas, in the order of their bytes';
+COMMENT ON OPERATOR CLASS collab.delta_ops USING btree IS 'sorting of deltas, in the order of their bytes';
+
+CREATE OPERATOR FAMILY collab.delta_ops USING hash;
+CREATE OPERATOR CLASS collab.delta_ops DEFAULT FOR TYPE collab.delta USING hash FAMILY collab.delta_ops AS
+	OPERATOR 1 collab.=,
+	FUNCTION 1 collab.delta_hash(collab.delta),
+	FUNCTION 2 collab.delta_hash_extended(collab.delta, bigint);
+COMMENT ON OPERATOR FAMILY collab.delta_ops USING hash IS 'hashing of deltas';
+COMMENT ON OPERATOR CLASS collab.delta_ops USING hash IS 'hashing of deltas';
+
+-- === aggregate ===
+
+CREATE FUNCTION collab.delta_compose_accum(internal, collab.delta) RETURNS internal
+	AS 'MODULE_PATHNAME', 'delta_compose_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION collab.delta_compose_accum(internal, collab.delta) IS 'aggregate transition function';
+
+CREATE FUNCTION collab.delta_compose_final(internal) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'delta_compose_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION collab.delta_compose_final(internal) IS 'aggregate final function';
+
+REVOKE ALL ON FUNCTION collab.delta_compose_accum(internal, collab.delta), collab.delta_compose_final(internal) FROM PUBLIC;
+
+-- Without a combine function: the order of the changes is their meaning, so workers cannot share one group among them.
+CREATE AGGREGATE collab.compose(change collab.delta) (
+	SFUNC = collab.delta_compose_accum,
+	STYPE = internal,
+	SSPACE = 8192,
+	FINALFUNC = collab.delta_compose_final,
+	FINALFUNC_MODIFY = READ_ONLY,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE collab.compose(collab.delta) IS
+	'all changes as one, in the order of the rows: compose(op ORDER BY version)';
+
+-- === tables ===
+
+-- === writing ===
+
+-- === reading ===
