@@ -47,7 +47,7 @@ typedef struct DeltaAttrs
 typedef struct DeltaOp
 {
 	uint8_t		kind;  /* DeltaKind */
-	uint8_t		ascii; /* text only: every character is one byte and one unit */
+	uint8_t		ascii; /* text only: 1 when every character is one byte and one unit (bytes == units) */
 	uint32_t	bytes; /* of data */
 	int64_t		units; /* UTF-16 code units; 1 for embeds; always > 0 */
 	const char *data;  /* UTF-8 text, or the embed / embed change as canonical JSON; NULL otherwise */
@@ -78,8 +78,12 @@ extern const DeltaLimits delta_limits_default;
 
 /* ---- parse, print, binary ---- */
 
-/* Accepts {"ops":[...]}, a bare array of ops, and the shorthand {"type":"insert","pos":5,"content":"X"} /
- * {"type":"delete","pos":5,"length":2}. Returns the canonical form. Unknown keys, zero, negative, fractional or huge counts are COLLAB_INVALID. */
+/*
+ * Accepts {"ops":[...]}, a bare array of ops, and the shorthand {"type":"insert","pos":5,"content":"X"} /
+ * {"type":"delete","pos":5,"length":2}. Returns the canonical form; text without escapes stays in `json`, which must live as
+ * long as the result. Unknown or repeated op keys, several actions in one op, zero, negative, fractional or huge counts
+ * are COLLAB_INVALID, {"insert":""} is dropped, "attributes" null or {} is none. Errors name the op: where = its index.
+ */
 CollabStatus delta_parse(Arena *arena, const char *json, size_t bytes, const DeltaLimits *limits, Delta *out,
 						 CollabError *err) COLLAB_MUST_CHECK;
 /* {"ops":[...]} in canonical JSON. */
@@ -97,12 +101,20 @@ int64_t delta_length_change(const Delta *delta); /* inserted - deleted */
 bool	delta_is_document(const Delta *delta);
 bool	delta_has_pairs(const Delta *delta); /* some inserted text holds a surrogate pair */
 bool	delta_equal(const Delta *a, const Delta *b);
+/* Every promise of the canonical form, re-checked from scratch; for tests and assertions. */
+bool	delta_valid(const Delta *delta);
+/* The same limits as at parse, for a change that came in another way (decoded, built). */
+CollabStatus delta_check_limits(const Delta *delta, const DeltaLimits *limits, CollabError *err) COLLAB_MUST_CHECK;
 /* Text of the inserts, embeds left out; `embed` (may be NULL) is written in their place. */
 void	delta_text(const Delta *delta, const char *embed, Buf *out);
 
 /* ---- the algebra ---- */
 
-/* First a, then b. COLLAB_RANGE when a is a document and b reaches past its end; COLLAB_SURROGATE when b cuts a pair of a's inserts. */
+/*
+ * First a, then b. COLLAB_RANGE when a is a non-empty document and b reaches past its end; COLLAB_SURROGATE when b cuts a
+ * pair of a's inserts. An empty `a` is the change that changes nothing (the result is b): whoever means the empty
+ * document compares delta_base_length(b) with 0.
+ */
 CollabStatus delta_compose(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err) COLLAB_MUST_CHECK;
 /* b rewritten to follow a; a_first: where both insert at one place a's text stays left, where both set an attribute a's
  * value wins. Same as quill-delta's a.transform(b, a_first). */
@@ -110,11 +122,11 @@ CollabStatus delta_transform(Arena *arena, const Delta *a, const Delta *b, bool 
 							 CollabError *err) COLLAB_MUST_CHECK;
 /* quill-delta's delta.transformPosition(index, priority). */
 int64_t		 delta_transform_position(const Delta *delta, int64_t index, bool priority);
-/* The change that takes (base o change) back to base. */
+/* The change that takes (base o change) back to base, a document. COLLAB_RANGE where change reaches past its end. */
 CollabStatus delta_invert(Arena *arena, const Delta *change, const Delta *base, Delta *out, CollabError *err) COLLAB_MUST_CHECK;
 /* A change with a o diff = b, for two documents. Small where that is cheap to find (Myers' O(ND) with a bound), always valid. */
 CollabStatus delta_diff(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err) COLLAB_MUST_CHECK;
-/* Ops of units [from, to); to < 0 = to the end. */
+/* Ops of units [from, to); to < 0 = to the end; beyond the end there is nothing. */
 CollabStatus delta_slice(Arena *arena, const Delta *delta, int64_t from, int64_t to, Delta *out, CollabError *err) COLLAB_MUST_CHECK;
 
 #endif
