@@ -282,3 +282,63 @@ COMMENT ON AGGREGATE collab.compose(collab.delta) IS
 -- === writing ===
 
 -- === reading ===
+
+-- EXECUTE is the right to read every document, until permissions tell users apart.
+
+CREATE FUNCTION collab.document(doc_id text) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'read_document' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.document(text) IS 'content of a document';
+
+CREATE FUNCTION collab.document(doc_id text, version bigint) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'read_document' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.document(text, bigint) IS 'content of a document as it was at a version';
+
+CREATE FUNCTION collab.document_at(doc_id text, at timestamptz) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'read_document_at' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.document_at(text, timestamptz) IS 'content of a document as it was at a time';
+
+CREATE FUNCTION collab.text(doc_id text) RETURNS text
+	AS 'MODULE_PATHNAME', 'read_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.text(text) IS 'text of a document, without its embeds';
+
+CREATE FUNCTION collab.text(doc_id text, version bigint) RETURNS text
+	AS 'MODULE_PATHNAME', 'read_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.text(text, bigint) IS 'text of a document, without its embeds, as it was at a version';
+
+CREATE FUNCTION collab.events_since(doc_id text, version bigint, max_events bigint DEFAULT NULL)
+	RETURNS TABLE (version bigint, event bigint, site bigint, clock bigint, base_version bigint, author text,
+				   op collab.delta, length bigint, created_at timestamptz)
+	AS 'MODULE_PATHNAME', 'read_events_since' LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 100;
+COMMENT ON FUNCTION collab.events_since(text, bigint, bigint) IS
+	'the events of a document after a version, ascending; length is that of the document after the event';
+
+REVOKE ALL ON FUNCTION
+	collab.document(text), collab.document(text, bigint), collab.document_at(text, timestamptz),
+	collab.text(text), collab.text(text, bigint), collab.events_since(text, bigint, bigint)
+	FROM PUBLIC;
+
+-- === reading for proxies ===
+
+CREATE FUNCTION collab.open_document(doc_id text, user_id text, site bigint, last_version bigint, last_event bigint,
+									 pending integer, max_events integer)
+	RETURNS TABLE (kind text, version bigint, event bigint, site bigint, clock bigint, author text, at timestamptz,
+				   op bytea, reason text, head bigint)
+	AS 'MODULE_PATHNAME', 'feed_open_document' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION collab.open_document(text, text, bigint, bigint, bigint, integer, integer) IS
+	'what a client at a position (last_version, last_event) needs to be at the head: nothing (current), the events, or a snapshot; op is JSON';
+
+CREATE FUNCTION collab.fetch_events(keys bigint[], after bigint[], max_events integer)
+	RETURNS TABLE (key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamptz, op bytea)
+	AS 'MODULE_PATHNAME', 'feed_fetch_events' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION collab.fetch_events(bigint[], bigint[], integer) IS
+	'the events after a version of each of many documents, ascending, at most max_events of each; op is JSON';
+
+CREATE FUNCTION collab.heads(keys bigint[]) RETURNS TABLE (key bigint, version bigint, event bigint)
+	AS 'MODULE_PATHNAME', 'feed_heads' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+COMMENT ON FUNCTION collab.heads(bigint[]) IS
+	'version and event id of each of many documents; one that does not exist gives no row';
+
+REVOKE ALL ON FUNCTION
+	collab.open_document(text, text, bigint, bigint, bigint, integer, integer),
+	collab.fetch_events(bigint[], bigint[], integer), collab.heads(bigint[])
+	FROM PUBLIC;

@@ -1,0 +1,54 @@
+/* read.h - the content of a document at a version, replayed from its events. */
+#ifndef COLLAB_READ_H
+#define COLLAB_READ_H
+
+#include "postgres.h"
+
+#include "utils/snapshot.h"
+
+#include "replay.h"
+#include "store.h"
+
+/* Where a replay stops, and whose clocks it looks for on the way. */
+typedef struct ReadTarget
+{
+	int64		version;	 /* not beyond this one; PG_INT64_MAX: the head */
+	TimestampTz until;		 /* not beyond this time; DT_NOEND: no such limit */
+	bool		want_clock;	 /* look for the highest clock of (author, site) */
+	int64		author;
+	int64		site;
+} ReadTarget;
+
+/* What a replay found. Lives in a memory context of its own. */
+typedef struct ReadContent
+{
+	MemoryContext context;
+	Replay	   *replay;
+	int64		version;
+	int64		event;			/* id of the event at that version */
+	TimestampTz at;
+	int64		applied_clock;	/* 0: none */
+} ReadContent;
+
+/*
+ * Replays the events that the snapshot shows, up to the target or to the newest one before it. Raises OT002 where the
+ * history has a hole.
+ */
+void read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out);
+void read_content_free(ReadContent *content);
+
+/* The document named by an argument; raises OT004 where the snapshot shows none. */
+void read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out);
+
+/* The name of an author as a text datum; a short-lived cache of the caller's call spares most look-ups. */
+#define READ_AUTHORS 64
+
+typedef struct ReadAuthors
+{
+	int64		key[READ_AUTHORS];
+	text	   *name[READ_AUTHORS];	/* NULL: nothing here yet */
+} ReadAuthors;
+
+text *read_author(ReadAuthors *authors, int64 author, Snapshot snapshot);
+
+#endif
