@@ -279,7 +279,210 @@ COMMENT ON AGGREGATE collab.compose(collab.delta) IS
 
 -- === tables ===
 
+-- A document and a user are known by their text id to people and by a 64-bit hash of it (the key) in every table. The key comes first in every
+-- primary key. There are no foreign keys: a key-share lock on the parent would write WAL for every keystroke.
+
+CREATE FUNCTION collab.document_key(doc_id text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'document_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.document_key(text) IS
+	'key of a document: XXH64 (seed 0) of its id as a signed integer; raises OT004 for what cannot be an id';
+
+CREATE FUNCTION collab.user_key(user_id text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'user_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.user_key(text) IS 'key of a user: XXH64 (seed 1) of the user''s name as a signed integer';
+
+CREATE FUNCTION collab.event_id(author bigint, site bigint, clock bigint, created_at timestamptz) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'event_id' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.event_id(bigint, bigint, bigint, timestamptz) IS 'id of an event: tells equal versions of two histories apart';
+
+CREATE FUNCTION collab.current_user_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'current_user_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION collab.current_user_id() IS 'user that this session edits for: the setting collab.user_id, or the SQL role where that is empty';
+
+CREATE FUNCTION collab.internal_pass() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'internal_pass' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION collab.internal_pass() IS 'whether the extension''s own code is at work; what every row-level security policy asks';
+
+CREATE TABLE collab.documents (
+	key bigint NOT NULL,
+	doc_id text COLLATE "C" NOT NULL,
+	kind text COLLATE "C" NOT NULL DEFAULT 'delta',
+	owner bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	CONSTRAINT documents_pkey PRIMARY KEY (key),
+	CONSTRAINT documents_key_check CHECK (key OPERATOR(pg_catalog.=) collab.document_key(doc_id)),
+	CONSTRAINT documents_kind_check CHECK (kind OPERATOR(pg_catalog.=) 'delta')
+);
+COMMENT ON TABLE collab.documents IS 'one row per document; its head is its newest event';
+COMMENT ON COLUMN collab.documents.key IS 'collab.document_key(doc_id)';
+COMMENT ON COLUMN collab.documents.doc_id IS 'the id that people and URLs use';
+COMMENT ON COLUMN collab.documents.kind IS 'how edits are merged: delta = operational transformation';
+COMMENT ON COLUMN collab.documents.owner IS 'key of the user who created it';
+COMMENT ON COLUMN collab.documents.created_at IS 'when it was created; part of the id of version 0';
+COMMENT ON CONSTRAINT documents_pkey ON collab.documents IS 'two ids with one key are refused';
+COMMENT ON CONSTRAINT documents_key_check ON collab.documents IS 'the key is the hash of the id';
+COMMENT ON CONSTRAINT documents_kind_check ON collab.documents IS 'kinds that this version knows';
+
+CREATE TABLE collab.users (
+	key bigint NOT NULL,
+	user_id text COLLATE "C" NOT NULL,
+	created_at timestamptz NOT NULL,
+	CONSTRAINT users_pkey PRIMARY KEY (key),
+	CONSTRAINT users_key_check CHECK (key OPERATOR(pg_catalog.=) collab.user_key(user_id))
+);
+COMMENT ON TABLE collab.users IS 'names of the users who created or edited something';
+COMMENT ON COLUMN collab.users.key IS 'collab.user_key(user_id)';
+COMMENT ON COLUMN collab.users.user_id IS 'the name, as the application or the proxy gave it';
+COMMENT ON COLUMN collab.users.created_at IS 'first edit';
+COMMENT ON CONSTRAINT users_pkey ON collab.users IS 'two names with one key are refused';
+COMMENT ON CONSTRAINT users_key_check ON collab.users IS 'the key is the hash of the name';
+
+CREATE TABLE collab.events (
+	doc bigint NOT NULL,
+	version bigint NOT NULL,
+	site bigint NOT NULL,
+	clock bigint NOT NULL,
+	base_version bigint NOT NULL,
+	author bigint NOT NULL,
+	length bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	astral boolean NOT NULL,
+	op collab.delta NOT NULL,
+	CONSTRAINT events_pkey PRIMARY KEY (doc, version)
+) PARTITION BY HASH (doc);
+COMMENT ON TABLE collab.events IS 'every edit: event n turns version n-1 of its document into version n; rows are appended and never changed';
+COMMENT ON COLUMN collab.events.doc IS 'key of the document';
+COMMENT ON COLUMN collab.events.version IS '1, 2, 3 ... without gaps';
+COMMENT ON COLUMN collab.events.site IS 'the editor that made it (drawn at random); 0: made by SQL';
+COMMENT ON COLUMN collab.events.clock IS 'rises with every edit of a site; of site 0: the version';
+COMMENT ON COLUMN collab.events.base_version IS 'version that it was made at; op is what it became at version - 1';
+COMMENT ON COLUMN collab.events.author IS 'key of the user';
+COMMENT ON COLUMN collab.events.length IS 'length of the document after it, in UTF-16 code units';
+COMMENT ON COLUMN collab.events.created_at IS 'when it was written; never before the event in front of it';
+COMMENT ON COLUMN collab.events.astral IS 'the document holds or has held a surrogate pair';
+COMMENT ON COLUMN collab.events.op IS 'the change';
+COMMENT ON CONSTRAINT events_pkey ON collab.events IS 'one event per version';
+
+-- 16 leaves, for ever: a dump that is restored into another number loses rows.
+DO $leaves$
+DECLARE
+	leaf pg_catalog.text;
+	constr pg_catalog.text;
+BEGIN
+	FOR i IN 0 .. 15 LOOP
+		leaf := pg_catalog.format('events_%s', pg_catalog.to_char(i, 'FM00'));
+		EXECUTE pg_catalog.format('CREATE TABLE collab.%I PARTITION OF collab.events FOR VALUES WITH (MODULUS 16, REMAINDER %s)', leaf, i);
+		EXECUTE pg_catalog.format('COMMENT ON TABLE collab.%I IS %L', leaf, pg_catalog.format('events of documents whose key hashes to %s modulo 16', i));
+		SELECT c.conname INTO STRICT constr FROM pg_catalog.pg_constraint c
+			WHERE c.conrelid OPERATOR(pg_catalog.=) pg_catalog.format('collab.%I', leaf)::pg_catalog.regclass
+			  AND c.contype OPERATOR(pg_catalog.=) 'p';
+		EXECUTE pg_catalog.format('COMMENT ON CONSTRAINT %I ON collab.%I IS %L', constr, leaf, 'one event per version');
+	END LOOP;
+END
+$leaves$;
+
+-- Policies of the root do not protect a leaf that is named directly, and the data of a leaf that is not registered is not dumped: all of them.
+DO $tables$
+DECLARE
+	name pg_catalog.name;
+BEGIN
+	FOR name IN SELECT c.relname FROM pg_catalog.pg_class c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'collab'::pg_catalog.regnamespace
+		  AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+		ORDER BY c.relname COLLATE pg_catalog."C"
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE collab.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+		EXECUTE pg_catalog.format('CREATE POLICY internal ON collab.%I USING (collab.internal_pass()) WITH CHECK (collab.internal_pass())', name);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY internal ON collab.%I IS %L', name, 'only the extension''s own code gets through');
+		EXECUTE pg_catalog.format('REVOKE ALL ON TABLE collab.%I FROM PUBLIC', name);
+		PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('collab.%I', name)::pg_catalog.regclass, '');
+	END LOOP;
+END
+$tables$;
+
+CREATE VIEW collab.document_list WITH (security_invoker = true, security_barrier = true) AS
+	SELECT d.doc_id, d.kind, u.user_id AS owner, d.created_at
+	FROM collab.documents d LEFT JOIN collab.users u ON u.key OPERATOR(pg_catalog.=) d.owner;
+COMMENT ON VIEW collab.document_list IS 'documents with text ids, for people';
+COMMENT ON COLUMN collab.document_list.doc_id IS 'id of the document';
+COMMENT ON COLUMN collab.document_list.kind IS 'how edits are merged';
+COMMENT ON COLUMN collab.document_list.owner IS 'user who created it';
+COMMENT ON COLUMN collab.document_list.created_at IS 'when it was created';
+
+CREATE VIEW collab.event_list WITH (security_invoker = true, security_barrier = true) AS
+	SELECT d.doc_id, e.version, e.site, e.clock, e.base_version, u.user_id AS author, e.op, e.length, e.created_at,
+		collab.event_id(e.author, e.site, e.clock, e.created_at) AS event
+	FROM collab.events e
+		JOIN collab.documents d ON d.key OPERATOR(pg_catalog.=) e.doc
+		LEFT JOIN collab.users u ON u.key OPERATOR(pg_catalog.=) e.author;
+COMMENT ON VIEW collab.event_list IS 'events with text ids, for people';
+COMMENT ON COLUMN collab.event_list.doc_id IS 'id of the document';
+COMMENT ON COLUMN collab.event_list.version IS 'version that the event made';
+COMMENT ON COLUMN collab.event_list.site IS 'the editor that made it; 0: made by SQL';
+COMMENT ON COLUMN collab.event_list.clock IS 'which of the editor''s edits';
+COMMENT ON COLUMN collab.event_list.base_version IS 'version that it was made at';
+COMMENT ON COLUMN collab.event_list.author IS 'name of the user';
+COMMENT ON COLUMN collab.event_list.op IS 'the change';
+COMMENT ON COLUMN collab.event_list.length IS 'length of the document after it';
+COMMENT ON COLUMN collab.event_list.created_at IS 'when it was written';
+COMMENT ON COLUMN collab.event_list.event IS 'id of the event';
+
+REVOKE ALL ON TABLE collab.document_list, collab.event_list FROM PUBLIC;
+
 -- === writing ===
+
+CREATE FUNCTION collab.create_document(doc_id text, content text DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'create_document_text' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.create_document(text, text) IS 'makes a document, with plain text as its first event or empty; returns its version';
+
+CREATE FUNCTION collab.create_document(doc_id text, content collab.delta) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'create_document_delta' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.create_document(text, collab.delta) IS 'makes a document with rich text as its first event; returns its version';
+
+CREATE FUNCTION collab.drop_document(doc_id text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'drop_document' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.drop_document(text) IS 'removes a document and its history; false if there is none';
+
+CREATE FUNCTION collab.submit(doc_id text, op collab.delta, base_version bigint DEFAULT NULL, site bigint DEFAULT 0,
+							  clock bigint DEFAULT NULL, base_event bigint DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'submit' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.submit(text, collab.delta, bigint, bigint, bigint, bigint) IS
+	'applies a change that was made at base_version (NULL: at the head), carried over what came since; returns its version';
+
+CREATE FUNCTION collab.submit_batch(doc_ids text[], users text[], sites bigint[], clocks bigint[], base_versions bigint[],
+									base_events bigint[], piece_counts integer[], pieces bytea[], wait boolean DEFAULT false,
+									OUT message integer, OUT piece integer, OUT status text, OUT version bigint, OUT event bigint,
+									OUT at timestamptz, OUT op bytea, OUT code text, OUT detail text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'submit_batch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION collab.submit_batch(text[], text[], bigint[], bigint[], bigint[], bigint[], integer[], bytea[], boolean) IS
+	'applies many messages of many users to many documents in one transaction; a bad one becomes an error row. For the proxy''s role only: it takes users'' names as arguments';
+
+CREATE FUNCTION collab.insert_text(doc_id text, "position" bigint, content text, attributes jsonb DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'insert_text' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.insert_text(text, bigint, text, jsonb) IS
+	'inserts text at a position of the newest version (0 = the beginning, in UTF-16 code units); returns the new version';
+
+CREATE FUNCTION collab.delete_text(doc_id text, "position" bigint, count bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'delete_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.delete_text(text, bigint, bigint) IS
+	'deletes count UTF-16 code units at a position of the newest version; returns the new version';
+
+CREATE FUNCTION collab.replace_text(doc_id text, search text, replacement text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'replace_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.replace_text(text, text, text) IS
+	'replaces every occurrence of a text in the newest version, keeping its formatting; returns the new version, or the old one where nothing was found';
+
+-- Who may edit what is decided by grants on these (deploy/roles.sql): nobody, to begin with.
+REVOKE ALL ON FUNCTION
+	collab.create_document(text, text),
+	collab.create_document(text, collab.delta),
+	collab.drop_document(text),
+	collab.submit(text, collab.delta, bigint, bigint, bigint, bigint),
+	collab.submit_batch(text[], text[], bigint[], bigint[], bigint[], bigint[], integer[], bytea[], boolean),
+	collab.insert_text(text, bigint, text, jsonb),
+	collab.delete_text(text, bigint, bigint),
+	collab.replace_text(text, text, text)
+FROM PUBLIC;
 
 -- === reading ===
 
