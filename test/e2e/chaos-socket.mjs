@@ -1,0 +1,95 @@
+// chaos-socket.mjs - a WebSocket that breaks at the worst moments and keeps a copy of what went through it.
+
+import WebSocket from 'ws';
+
+// What happened to the pieces of one test run, by `user/site/clock`.
+export class Ledger {
+  sends = new Map(); // how often a piece was sent
+  acked = new Map(); // the version that its author was told
+  copies = []; // op messages as they were sent, with the address they went to
+
+  sent(url, message, text) {
+    const count = message.ops ? message.ops.length : 1;
+    for (let i = 0; i < count; i++) {
+      const key = this.key(url, message.clock + i);
+      this.sends.set(key, (this.sends.get(key) ?? 0) + 1);
+    }
+    this.copies.push({ url, text, base: message.base_version, event: message.base_event, site: this.sites.get(url) });
+  }
+
+  told(url, clock, version) {
+    const key = this.key(url, clock);
+    const before = this.acked.get(key);
+    if (before !== undefined && before !== version) throw new Error(`${key} acknowledged at ${before} and at ${version}`);
+    this.acked.set(key, version);
+  }
+
+  sites = new Map();
+  key(url, clock) { return `${new URL(url).searchParams.get('user')}/${this.sites.get(url)}/${clock}`; }
+  get resent() { return [...this.sends.values()].reduce((n, times) => n + times - 1, 0); }
+}
+
+// The constructor that a client takes as its WebSocket; `mood.faults` (0 to 1) says how bad things are.
+export function chaosSocket(random, ledger, mood) {
+  return class ChaosSocket extends WebSocket {
+    #faulty(p) { return mood.faults > 0 && random.chance(p * mood.faults); }
+
+    send(text) {
+      const message = JSON.parse(text);
+      if (message.type === 'open') ledger.sites.set(this.url, message.site);
+      if (message.type !== 'op') return super.send(text);
+      if (this.#faulty(0.04)) return this.terminate(); // it never left
+      ledger.sent(this.url, message, text);
+      super.send(text);
+      if (this.#faulty(0.04)) this.#cut(); // it left, nobody knows whether it arrived
+      return undefined;
+    }
+
+    // Lets what was sent leave, then is gone.
+    #cut() {
+      super.removeAllListeners('message');
+      setTimeout(() => this.terminate(), random.below(4));
+    }
+
+    emit(name, ...rest) {
+      if (name !== 'message') return super.emit(name, ...rest);
+      const message = JSON.parse(rest[0]);
+      const own = message.type === 'ack' || message.type === 'events';
+      if (own && this.#faulty(0.03)) { this.terminate(); return true; } // committed, but its author is not told
+      this.#note(message);
+      return super.emit(name, ...rest);
+    }
+
+    #note(message) {
+      if (message.type === 'ack')
+        for (let i = 0; i < message.count; i++) ledger.told(this.url, message.clock + i, message.version + i);
+      if (message.type !== 'events') return;
+      const user = new URL(this.url).searchParams.get('user');
+      for (const event of message.events)
+        if (event.user === user && event.site === ledger.sites.get(this.url)) ledger.told(this.url, event.clock, event.version);
+    }
+  };
+}
+
+// Delivers an old op message once more, on a connection of its own, as a network could; resolves when it had its effect.
+export function lateCopy({ url, text, base, event, site }) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url);
+    const done = () => { socket.terminate(); resolve(); };
+    const timer = setTimeout(done, 300);
+    socket.on('open', () => socket.send(JSON.stringify({ type: 'open', site, last_version: base, last_event: event, pending: 1 })));
+    let target = Infinity;
+    let sent = false;
+    socket.on('message', (data) => {
+      const message = JSON.parse(data);
+      if (message.type === 'welcome') target = message.version;
+      const reached = message.type === 'snapshot' ? message.version : message.events?.at(-1)?.version ?? base;
+      if (!sent && (message.type === 'snapshot' || message.type === 'events') && reached >= target) {
+        sent = true;
+        socket.send(text);
+      } else if (sent && (message.type === 'ack' || message.type === 'error')) done();
+    });
+    socket.on('close', () => { clearTimeout(timer); resolve(); });
+    socket.on('error', () => {});
+  });
+}
