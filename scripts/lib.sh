@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# lib.sh - what the scripts share: messages, steps with a log, root rights, unprivileged users, PostgreSQL's place.
+
+set -euo pipefail
+
+# A script started from make must not take part in that make's job server.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say()
+{
+  printf '%s\n' "$*"
+}
+
+die()
+{
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# step "what" command...: one line of progress; the command's output goes to $log (set by the caller), whose end is
+# shown when it fails.
+step()
+{
+  local what=$1 started=$SECONDS
+  : "${log:?}"
+  shift
+  printf '%-58s' "$what ..."
+  printf '\n== %s: %s\n' "$what" "$*" >>"$log"
+  if "$@" >>"$log" 2>&1 </dev/null; then
+    printf ' done (%d s)\n' $((SECONDS - started))
+  else
+    printf ' FAILED\n'
+    tail -n 20 "$log" | sed 's/^/  | /' >&2
+    die "$what failed; everything it said is in $log"
+  fi
+}
+
+# as_root command...: directly, or through sudo.
+as_root()
+{
+  if [ "$EUID" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo -- "$@"
+  else
+    die "this needs root rights and there is no sudo: $* (run it as root once)"
+  fi
+}
+
+# as_user USER command...: as that user with that user's home; USER may be the one who asks. The command replaces no
+# process group, so a signal to the group still reaches it.
+as_user()
+{
+  local user=$1 home
+  shift
+  if [ "$user" = "$(id -un)" ]; then
+    "$@"
+  else
+    home=$(getent passwd "$user" | cut -d: -f6)
+    setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
+      env HOME="$home" USER="$user" LOGNAME="$user" "$@"
+  fi
+}
+
+# The user who owns the source files builds them, so that root leaves no files behind that the owner cannot touch.
+build_user()
+{
+  local owner
+  owner=$(stat -c %U "$top")
+  if [ "$EUID" = 0 ] && [ "$owner" != UNKNOWN ] && as_user "$owner" test -w "$top" 2>/dev/null; then
+    say "$owner"
+  else
+    id -un
+  fi
+}
+
+as_builder()
+{
+  as_user "${builder:=$(build_user)}" "$@"
+}
+
+# PostgreSQL refuses to run as root: as root it runs as the person behind sudo, else as the owner of the source, else as
+# Debian's postgres user.
+server_user()
+{
+  local user
+  if [ "$EUID" != 0 ]; then
+    id -un
+    return
+  fi
+  for user in "${SUDO_USER:-}" "$(stat -c %U "$top")" postgres; do
+    if [ -n "$user" ] && [ "$user" != root ] && id -u "$user" >/dev/null 2>&1; then
+      say "$user"
+      return
+    fi
+  done
+  die "no unprivileged user to run PostgreSQL as: create a user named postgres"
+}
+
+# The PostgreSQL that is built against and run: PG_CONFIG's, by default Debian's 15.
+find_postgres()
+{
+  if [ -z "${PG_CONFIG:-}" ]; then
+    PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
+    [ -x "$PG_CONFIG" ] || PG_CONFIG=$(command -v pg_config) || die "no pg_config found; say where with PG_CONFIG="
+  fi
+  export PG_CONFIG
+  pg_bin=$("$PG_CONFIG" --bindir)
+  [ -x "$pg_bin/postgres" ] || die "$PG_CONFIG belongs to no PostgreSQL server (nothing at $pg_bin/postgres)"
+}
+
+version()
+{
+  sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$top/collab.control"
+}

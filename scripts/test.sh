@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# test.sh [SUITE...] - installs and builds what the tests need, runs the suites (all of the table by default) and ends with
+# one line that counts their tests. Servers that tests need are started by them, on free ports and in temporary directories.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# name, seconds it may take, command. A suite prints its counts in one of the forms that `count` knows.
+suites()
+{
+  cat <<'END'
+lint       120   scripts/lint.sh
+format     120   scripts/format.sh --check
+core       600   make -s -C test/core check
+oracle     600   make -s -C test/core oracle
+fuzz       600   scripts/fuzz.sh 20
+sql        600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/installcheck.sh REGRESS
+isolation  600   scripts/cluster.sh with shared_preload_libraries=collab max_prepared_transactions=10 -- scripts/installcheck.sh ISOLATION
+pgtap      600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh
+cluster    900   scripts/node-test.sh test/cluster
+client     300   scripts/node-test.sh client/test
+proxy      900   scripts/node-test.sh test/proxy
+e2e        1500  scripts/node-test.sh test/e2e
+browser    600   scripts/node-test.sh test/browser
+END
+}
+
+# Adds up what a suite's log says: our own lines, cmocka, pg_regress, pg_prove -v and node's TAP. Prints "passed failed skipped".
+count()
+{
+  awk '
+    /^[a-z0-9 _.-]+: [0-9]+ (tests )?passed, [0-9]+ failed/ {
+      sub(/^[^:]*: /, ""); gsub(/tests /, ""); own = 1
+      p += $1; f += $3; if ($5 ~ /^[0-9]+$/) s += $5
+    }
+    /^ All [0-9]+ tests passed/ { p += $2 }
+    /^ [0-9]+ of [0-9]+ tests (failed|passed)/ { if ($0 ~ /failed/) { f += $1; p += $3 - $1 } else p += $1 }
+    /^# pass [0-9]+$/ { p += $3 }
+    /^# (fail|cancelled) [0-9]+$/ { f += $3 }
+    /^# (skipped|todo) [0-9]+$/ { s += $3 }
+    END { print p + 0, f + 0, s + 0 }' "$1"
+}
+
+names=$(suites | awk '{print $1}')
+chosen=("$@")
+if [ ${#chosen[@]} = 0 ]; then
+  mapfile -t chosen <<<"$names"
+fi
+for name in "${chosen[@]}"; do
+  grep -qx "$name" <<<"$names" || die "no suite named $name; there are: $(tr '\n' ' ' <<<"$names")"
+done
+
+cd "$top"
+logs=$top/build/test-logs
+as_builder mkdir -p "$logs"
+log=$logs/setup.log
+rm -f "$log"
+
+step "packages" "$top/scripts/deps.sh" build run test
+find_postgres
+step "extension (PostgreSQL $("$PG_CONFIG" --version | sed 's/^PostgreSQL //; s/ .*//'))" \
+  as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
+step "installing the extension" "$top/scripts/install.sh"
+step "proxy" as_builder make -s proxy
+step "npm packages, client" as_builder scripts/npm.sh test client
+
+passed=0
+failed=0
+skipped=0
+failures=()
+for name in "${chosen[@]}"; do
+  read -r _ limit command < <(suites | awk -v n="$name" '$1 == n')
+  log=$logs/$name.log
+  rm -f "$log"
+  printf '%-12s' "$name"
+  started=$SECONDS
+  status=0
+  as_builder env COLLAB_KEEP_LOG="$logs/$name-postgres.log" timeout -k 30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null || status=$?
+  read -r p f s < <(count "$log")
+  why=
+  if [ $status = 124 ] || [ $status = 137 ]; then
+    why="took longer than $limit s"
+  elif [ $status != 0 ] && [ "$f" = 0 ]; then
+    why="exit status $status"
+  elif [ $((p + f + s)) = 0 ]; then
+    why="ran no test"
+  elif [ $status = 0 ] && [ "$f" != 0 ]; then
+    why="counts failures but exits with 0"
+  fi
+  [ -z "$why" ] || f=$((f + 1))
+  printf '%6d passed %4d failed %4d skipped %6d s%s\n' "$p" "$f" "$s" $((SECONDS - started)) "${why:+  ($why)}"
+  passed=$((passed + p))
+  failed=$((failed + f))
+  skipped=$((skipped + s))
+  if [ "$f" != 0 ]; then
+    failures+=("$name")
+    grep -nE '^not ok|^ *not ok|FAILED|failed|[Ee]rror' "$log" | head -n 15 | cut -c1-200 | sed 's/^/  | /'
+    tail -n 12 "$log" | cut -c1-200 | sed 's/^/  | /'
+    say "  all of it: $log"
+  fi
+done
+
+if [ ${#failures[@]} -gt 0 ]; then
+  say "failed suites: ${failures[*]}"
+fi
+say "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
