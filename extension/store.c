@@ -1,0 +1,198 @@
+/* store.c - rows of documents: found by key, inserted, deleted. */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "errors.h"
+#include "hash.h"
+#include "store.h"
+#include "store_insert.h"
+
+enum
+{
+	DOCUMENTS_KEY,
+	DOCUMENTS_DOC_ID,
+	DOCUMENTS_KIND,
+	DOCUMENTS_OWNER,
+	DOCUMENTS_CREATED_AT,
+	DOCUMENTS_NATTS
+};
+
+int64
+store_event_id(const StoredEvent *event)
+{
+	return collab_event_id(event->author, event->site, event->clock, event->created_at);
+}
+
+int64
+store_creation_id(const DocumentRow *document)
+{
+	return collab_event_id(document->owner, 0, document->key, document->created_at);
+}
+
+bool
+store_doc_id_valid(const char *doc_id, size_t bytes)
+{
+	size_t		i;
+
+	if (bytes == 0 || bytes > STORE_DOC_ID_MAX)
+		return false;
+	for (i = 0; i < bytes; i++)
+	{
+		char		c = doc_id[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			  c == '.' || c == '_' || c == '~' || c == '-'))
+			return false;
+	}
+	return !(doc_id[0] == '.' && (bytes == 1 || (bytes == 2 && doc_id[1] == '.')));
+}
+
+static void
+read_document(HeapTuple tuple, TupleDesc desc, DocumentRow *out)
+{
+	Datum		values[DOCUMENTS_NATTS];
+	bool		nulls[DOCUMENTS_NATTS];
+	text	   *doc_id;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	doc_id = DatumGetTextPP(values[DOCUMENTS_DOC_ID]);
+	if (VARSIZE_ANY_EXHDR(doc_id) > STORE_DOC_ID_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("document id of %d bytes is stored", (int) VARSIZE_ANY_EXHDR(doc_id))));
+
+	out->key = DatumGetInt64(values[DOCUMENTS_KEY]);
+	memcpy(out->doc_id, VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id));
+	out->doc_id[VARSIZE_ANY_EXHDR(doc_id)] = '\0';
+	out->owner = DatumGetInt64(values[DOCUMENTS_OWNER]);
+	out->created_at = DatumGetTimestampTz(values[DOCUMENTS_CREATED_AT]);
+}
+
+bool
+store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out)
+{
+	const Catalog *catalog = catalog_get();
+	Relation	rel = table_open(catalog->documents.table, AccessShareLock);
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&scan_key, DOCUMENTS_KEY + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	scan = systable_beginscan(rel, catalog->documents.pkey, true, snapshot, 1, &scan_key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		read_document(tuple, RelationGetDescr(rel), out);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return HeapTupleIsValid(tuple);
+}
+
+bool
+store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out)
+{
+	return store_doc_id_valid(doc_id, bytes) &&
+		store_document_by_key(collab_doc_key(doc_id, bytes), snapshot, out) &&
+		strlen(out->doc_id) == bytes && memcmp(out->doc_id, doc_id, bytes) == 0;
+}
+
+void
+store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out)
+{
+	if (!store_document(doc_id, bytes, snapshot, out))
+		ereport(ERROR,
+				(errcode(ERRCODE_COLLAB_NO_DOCUMENT),
+				 errmsg("document \"%.*s\" does not exist", (int) Min(bytes, STORE_DOC_ID_MAX), doc_id)));
+}
+
+void
+store_insert_document(const DocumentRow *document)
+{
+	Datum		values[DOCUMENTS_NATTS];
+
+	values[DOCUMENTS_KEY] = Int64GetDatum(document->key);
+	values[DOCUMENTS_DOC_ID] = CStringGetTextDatum(document->doc_id);
+	values[DOCUMENTS_KIND] = CStringGetTextDatum("delta");
+	values[DOCUMENTS_OWNER] = Int64GetDatum(document->owner);
+	values[DOCUMENTS_CREATED_AT] = TimestampTzGetDatum(document->created_at);
+	store_insert_row(catalog_get()->documents.table, values);
+}
+
+/* Deletes what the first column of a primary key selects. */
+static void
+delete_rows(const CatalogTable *table, int64 key, Snapshot snapshot)
+{
+	Relation	rel = table_open(table->table, RowExclusiveLock);
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	store_refuse_triggers(rel, true);
+	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	scan = systable_beginscan(rel, table->pkey, true, snapshot, 1, &scan_key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		simple_table_tuple_delete(rel, &tuple->t_self, snapshot);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+}
+
+void
+store_delete_document(int64 key, Snapshot snapshot)
+{
+	const Catalog *catalog = catalog_get();
+	CatalogTable documents = catalog->documents;
+	CatalogTable leaf = catalog->leaves[catalog_leaf(key)];
+	Relation	root = table_open(catalog->events, RowExclusiveLock);
+
+	store_refuse_triggers(root, true);
+	delete_rows(&leaf, key, snapshot);
+	delete_rows(&documents, key, snapshot);
+	table_close(root, NoLock);
+	CommandCounterIncrement();
+}
+
+/* ---- SQL: the hashes of the data model ---- */
+
+PG_FUNCTION_INFO_V1(document_key);
+Datum
+document_key(PG_FUNCTION_ARGS)
+{
+	text	   *doc_id = PG_GETARG_TEXT_PP(0);
+	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
+
+	if (!store_doc_id_valid(VARDATA_ANY(doc_id), bytes))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid document id"),
+				 errdetail("An id has 1 to %d bytes of A-Z a-z 0-9 . _ ~ - and is not \".\" or \"..\".",
+						   STORE_DOC_ID_MAX)));
+	PG_RETURN_INT64(collab_doc_key(VARDATA_ANY(doc_id), bytes));
+}
+
+PG_FUNCTION_INFO_V1(user_key);
+Datum
+user_key(PG_FUNCTION_ARGS)
+{
+	text	   *user_id = PG_GETARG_TEXT_PP(0);
+
+	PG_RETURN_INT64(collab_user_key(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id)));
+}
+
+PG_FUNCTION_INFO_V1(event_id);
+Datum
+event_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(collab_event_id(PG_GETARG_INT64(0), PG_GETARG_INT64(1), PG_GETARG_INT64(2),
+									PG_GETARG_TIMESTAMPTZ(3)));
+}

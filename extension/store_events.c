@@ -1,0 +1,239 @@
+/* store_events.c - rows of events: scanned by version in either direction, appended in one multi-insert per leaf. */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "store.h"
+#include "store_insert.h"
+
+enum
+{
+	EVENTS_DOC,
+	EVENTS_VERSION,
+	EVENTS_SITE,
+	EVENTS_CLOCK,
+	EVENTS_BASE_VERSION,
+	EVENTS_AUTHOR,
+	EVENTS_LENGTH,
+	EVENTS_CREATED_AT,
+	EVENTS_ASTRAL,
+	EVENTS_OP,
+	EVENTS_NATTS
+};
+
+/* Rows per multi-insert: bounds the memory of a long list, and is far beyond where more would be faster. */
+#define APPEND_CHUNK 1000
+
+struct StoreScan
+{
+	Relation	leaf;
+	Relation	index;
+	IndexScanDesc scan;
+	ScanDirection direction;
+	TupleTableSlot *slot;
+	struct varlena *detoasted;	/* the last op, where it had to be copied */
+};
+
+StoreScan *
+store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot)
+{
+	const CatalogTable *table = &catalog_get()->leaves[catalog_leaf(doc)];
+	StoreScan  *scan = palloc0_object(StoreScan);
+	ScanKeyData keys[3];
+	int			nkeys = 0;
+
+	ScanKeyInit(&keys[nkeys++], EVENTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(doc));
+	ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	if (to != PG_INT64_MAX)
+		ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+
+	/* The locks stay until the end of the transaction, as those of a query would. */
+	scan->leaf = table_open(table->table, AccessShareLock);
+	scan->index = index_open(table->pkey, AccessShareLock);
+	scan->slot = table_slot_create(scan->leaf, NULL);
+	scan->scan = index_beginscan(scan->leaf, scan->index, snapshot, nkeys, 0);
+	scan->direction = backward ? BackwardScanDirection : ForwardScanDirection;
+	index_rescan(scan->scan, keys, nkeys, NULL, 0);
+	return scan;
+}
+
+static void
+read_event(StoreScan *scan, StoredEvent *out)
+{
+	Datum	   *values = scan->slot->tts_values;
+	struct varlena *stored;
+	struct varlena *op;
+
+	slot_getallattrs(scan->slot);
+	out->doc = DatumGetInt64(values[EVENTS_DOC]);
+	out->version = DatumGetInt64(values[EVENTS_VERSION]);
+	out->site = DatumGetInt64(values[EVENTS_SITE]);
+	out->clock = DatumGetInt64(values[EVENTS_CLOCK]);
+	out->base_version = DatumGetInt64(values[EVENTS_BASE_VERSION]);
+	out->author = DatumGetInt64(values[EVENTS_AUTHOR]);
+	out->length = DatumGetInt64(values[EVENTS_LENGTH]);
+	out->created_at = DatumGetTimestampTz(values[EVENTS_CREATED_AT]);
+	out->astral = DatumGetBool(values[EVENTS_ASTRAL]);
+
+	stored = (struct varlena *) DatumGetPointer(values[EVENTS_OP]);
+	op = pg_detoast_datum_packed(stored);
+	if (op != stored)
+		scan->detoasted = op;
+	out->op = (const uint8_t *) VARDATA_ANY(op);
+	out->op_bytes = VARSIZE_ANY_EXHDR(op);
+}
+
+bool
+store_scan_next(StoreScan *scan, StoredEvent *out)
+{
+	CHECK_FOR_INTERRUPTS();
+
+	if (scan->detoasted != NULL)
+	{
+		pfree(scan->detoasted);
+		scan->detoasted = NULL;
+	}
+	if (!index_getnext_slot(scan->scan, scan->direction, scan->slot))
+		return false;
+	read_event(scan, out);
+	return true;
+}
+
+void
+store_scan_end(StoreScan *scan)
+{
+	if (scan->detoasted != NULL)
+		pfree(scan->detoasted);
+	index_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, NoLock);
+	table_close(scan->leaf, NoLock);
+	pfree(scan);
+}
+
+bool
+store_head(int64 doc, Snapshot snapshot, StoredEvent *out)
+{
+	StoreScan  *scan = store_scan_begin(doc, 0, PG_INT64_MAX, true, snapshot);
+	bool		found = store_scan_next(scan, out);
+
+	store_scan_end(scan);
+	out->op = NULL;
+	out->op_bytes = 0;
+	return found;
+}
+
+/* ---- append ---- */
+
+typedef struct AppendRow
+{
+	int			leaf;
+	int			order;
+	StoredEvent *event;
+} AppendRow;
+
+/* By leaf, and within a leaf as given: versions of a document stay in order. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const AppendRow *x = a;
+	const AppendRow *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void
+fill_slot(TupleTableSlot *slot, const StoredEvent *event)
+{
+	Datum	   *values = slot->tts_values;
+	struct varlena *op = palloc(VARHDRSZ + event->op_bytes);
+
+	SET_VARSIZE(op, VARHDRSZ + event->op_bytes);
+	memcpy(VARDATA(op), event->op, event->op_bytes);
+
+	ExecClearTuple(slot);
+	values[EVENTS_DOC] = Int64GetDatum(event->doc);
+	values[EVENTS_VERSION] = Int64GetDatum(event->version);
+	values[EVENTS_SITE] = Int64GetDatum(event->site);
+	values[EVENTS_CLOCK] = Int64GetDatum(event->clock);
+	values[EVENTS_BASE_VERSION] = Int64GetDatum(event->base_version);
+	values[EVENTS_AUTHOR] = Int64GetDatum(event->author);
+	values[EVENTS_LENGTH] = Int64GetDatum(event->length);
+	values[EVENTS_CREATED_AT] = TimestampTzGetDatum(event->created_at);
+	values[EVENTS_ASTRAL] = BoolGetDatum(event->astral);
+	values[EVENTS_OP] = PointerGetDatum(op);
+	memset(slot->tts_isnull, 0, EVENTS_NATTS * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+}
+
+/* One multi-insert: rows of one leaf. */
+static void
+append_leaf(EState *estate, const CatalogTable *table, TupleTableSlot **slots, AppendRow *rows, int count)
+{
+	Relation	leaf = table_open(table->table, RowExclusiveLock);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		fill_slot(slots[i], rows[i].event);
+	store_insert_rows(estate, leaf, slots, count);
+	table_close(leaf, NoLock);
+}
+
+void
+store_append(StoredEvent **events, int count)
+{
+	EState	   *estate = CreateExecutorState();
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Catalog		catalog = *catalog_get();
+	Relation	root = table_open(catalog.events, RowExclusiveLock);
+	AppendRow  *rows = palloc_array(AppendRow, count);
+	int			nslots = Min(count, APPEND_CHUNK);
+	TupleTableSlot **slots = palloc_array(TupleTableSlot *, nslots);
+	int			from;
+	int			i;
+
+	/* Statement triggers stand at the root only. */
+	store_refuse_triggers(root, false);
+
+	for (i = 0; i < count; i++)
+	{
+		rows[i].leaf = catalog_leaf(events[i]->doc);
+		rows[i].order = i;
+		rows[i].event = events[i];
+	}
+	if (count > 1)
+		qsort(rows, count, sizeof(AppendRow), compare_rows);
+
+	/* All leaves have the columns of the root, and virtual slots ask for no more. */
+	for (i = 0; i < nslots; i++)
+		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(root), &TTSOpsVirtual);
+
+	for (from = 0; from < count;)
+	{
+		int			n = 1;
+
+		while (from + n < count && n < nslots && rows[from + n].leaf == rows[from].leaf)
+			n++;
+		append_leaf(estate, &catalog.leaves[rows[from].leaf], slots, &rows[from], n);
+		from += n;
+	}
+
+	for (i = 0; i < nslots; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	table_close(root, NoLock);
+	MemoryContextSwitchTo(old);
+	FreeExecutorState(estate);
+	CommandCounterIncrement();
+}

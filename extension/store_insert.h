@@ -1,0 +1,21 @@
+/* store_insert.h - rows into a table and its indexes, for the files of the store. */
+#ifndef COLLAB_STORE_INSERT_H
+#define COLLAB_STORE_INSERT_H
+
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/relcache.h"
+
+/*
+ * Inserts into one plain table: one multi-insert, index entries, CHECK constraints, AFTER ROW triggers. Other INSERT triggers are refused.
+ * The rows are seen by later commands only: the caller counts the command when it has inserted all.
+ */
+extern void store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slots, int count);
+
+/* The same for one row of a table that is opened here. */
+extern void store_insert_row(Oid table, Datum *values);
+
+/* Raises where the table has triggers that a direct insert (or, `deleting`, a direct delete) would pass over. */
+extern void store_refuse_triggers(Relation rel, bool deleting);
+
+#endif
