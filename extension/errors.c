@@ -31,10 +31,10 @@ errors_sqlstate(CollabStatus status)
 char *
 errors_detail(const CollabError *err)
 {
-	char	   *text = psprintf("%s.", err->message);
+	char	   *detail = psprintf("%s.", err->message);
 
-	text[0] = pg_ascii_toupper((unsigned char) text[0]);
-	return text;
+	detail[0] = pg_ascii_toupper((unsigned char) detail[0]);
+	return detail;
 }
 
 void

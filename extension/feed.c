@@ -178,7 +178,7 @@ open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char 
 static void
 open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 {
-	ReadAuthors authors = {{0}};
+	ReadAuthors authors = {0};
 	int32		left = request->max_events;
 	StoreScan  *scan = store_scan_begin(request->document.key, request->version + 1, PG_INT64_MAX, false,
 										request->snapshot);
@@ -296,7 +296,7 @@ int64_elements(ArrayType *array, const char *name, int *count)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a one-dimensional array without nulls", name)));
 	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	return (const int64 *) ARR_DATA_PTR(array);
+	return (const int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(ARR_NDIM(array)));
 }
 
 #define FETCH_COLUMNS 8
@@ -316,7 +316,7 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 	const int64 *keys = int64_elements(PG_GETARG_ARRAYTYPE_P(0), "keys", &key_count);
 	const int64 *after = int64_elements(PG_GETARG_ARRAYTYPE_P(1), "after", &after_count);
 	int32		max_events = PG_GETARG_INT32(2);
-	ReadAuthors authors = {{0}};
+	ReadAuthors authors = {0};
 	Arena		arena;
 	int			i;
 

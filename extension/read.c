@@ -179,16 +179,16 @@ read_author(ReadAuthors *authors, int64 author, Snapshot snapshot)
 {
 	int			slot = (uint64) author % READ_AUTHORS;
 
-	if (authors->name[slot] == NULL || authors->key[slot] != author)
+	if (authors->slots[slot].name == NULL || authors->slots[slot].key != author)
 	{
 		char	   *name = store_user_name(author, snapshot);
 
 		if (name == NULL)
 			return NULL;
-		authors->key[slot] = author;
-		authors->name[slot] = cstring_to_text(name);
+		authors->slots[slot].key = author;
+		authors->slots[slot].name = cstring_to_text(name);
 	}
-	return authors->name[slot];
+	return authors->slots[slot].name;
 }
 
 #define EVENTS_COLUMNS 9
@@ -200,7 +200,7 @@ read_events_since(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Snapshot	snapshot = GetActiveSnapshot();
-	ReadAuthors authors = {{0}};
+	ReadAuthors authors = {0};
 	int64		left = PG_INT64_MAX;
 	DocumentRow document;
 	StoreScan  *scan;

@@ -40,15 +40,19 @@ void read_content_free(ReadContent *content);
 /* The document named by an argument; raises OT004 where the snapshot shows none. */
 void read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out);
 
-/* The name of an author as a text datum; a short-lived cache of the caller's call spares most look-ups. */
+/* Author names as text datums, remembered for the length of one call. Zeroed before its first use. */
 #define READ_AUTHORS 64
 
 typedef struct ReadAuthors
 {
-	int64		key[READ_AUTHORS];
-	text	   *name[READ_AUTHORS];	/* NULL: nothing here yet */
+	struct
+	{
+		int64		key;
+		text	   *name;			/* NULL: nothing here yet */
+	}			slots[READ_AUTHORS];
 } ReadAuthors;
 
+/* NULL where the key has no name any more. */
 text *read_author(ReadAuthors *authors, int64 author, Snapshot snapshot);
 
 #endif
