@@ -1,0 +1,191 @@
+#!/usr/bin/env bash
+# run.sh - the demo: installs what is missing, builds, starts a private cluster and the proxy, prints the URL, and stops it all
+# on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$top"
+as_builder mkdir -p build
+log=$top/build/run.log
+rm -f "$log"
+
+# Where data, logs and the proxy's configuration live: .run, or elsewhere if the server's user cannot come here.
+choose_state()
+{
+  local owner
+  state=$top/.run
+  if ! as_user "$user" test -r "$top/Makefile" -a -x "$top/build/proxy/collab-proxy" 2>/dev/null; then
+    state=/var/tmp/collab-$(printf '%s' "$top" | cksum | cut -d' ' -f1)
+    say "user $user cannot enter $top: the data is in $state"
+  fi
+  # In /var/tmp anybody may have put something of that name.
+  if [ -L "$state" ]; then
+    die "$state is a symbolic link: remove it"
+  fi
+  mkdir -p "$state"
+  owner=$(stat -c %U "$state")
+  if [ "$owner" != "$(id -un)" ] && [ "$owner" != "$user" ]; then
+    die "$state belongs to $owner: run this as $owner, or remove it"
+  fi
+  chown "$user" "$state"
+  chmod 700 "$state"
+}
+
+# A copy of what the proxy needs where its user can read it; the original where that is possible.
+choose_files()
+{
+  binary=$top/build/proxy/collab-proxy
+  www=$top/client/demo
+  if [ "${state#"$top"}" = "$state" ]; then
+    rm -rf "$state/files"
+    mkdir "$state/files"
+    cp "$binary" "$state/files/"
+    cp -rL "$www" "$state/files/demo"
+    chown -R "$user" "$state/files"
+    binary=$state/files/collab-proxy
+    www=$state/files/demo
+  fi
+}
+
+is_our_proxy()
+{
+  tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "collab-proxy --config $state/proxy.conf"
+}
+
+# end_proxy PID: asks it to drain, and does not wait for ever.
+end_proxy()
+{
+  local i
+  kill -TERM "$1" 2>/dev/null || return 0
+  for ((i = 0; i < 100; i++)); do
+    is_our_proxy "$1" || return 0
+    sleep 0.1
+  done
+  kill -KILL "$1" 2>/dev/null || true
+}
+
+stop_all()
+{
+  trap '' INT TERM HUP
+  if [ -n "${proxy:-}" ]; then
+    end_proxy "$proxy"
+    rm -f "$state/proxy.pid"
+  fi
+  "$top/scripts/cluster.sh" stop "$state" fast 9>&- || true
+  say "stopped"
+}
+
+port_is_taken()
+{
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+choose_port()
+{
+  if [ -n "${PORT:-}" ]; then
+    ! port_is_taken "$PORT" || die "port $PORT is taken"
+    return
+  fi
+  for ((PORT = 8080; PORT < 8180; PORT++)); do
+    port_is_taken "$PORT" || return 0
+  done
+  die "no free port from 8080 to 8179; choose one with PORT="
+}
+
+# The install script may change while its version does not, during development; the database then holds the old objects.
+note_changed_script()
+{
+  local sums
+  sums=$(cat sql/collab--*.sql | cksum)
+  if [ ! -e "$state/sql.cksum" ]; then
+    say "$sums" >"$state/sql.cksum"
+  elif [ "$sums" != "$(cat "$state/sql.cksum")" ]; then
+    say "note: the install script has changed since the demo's database was made; RESET=1 makes a new one"
+  fi
+}
+
+write_config()
+{
+  cat >"$state/proxy.conf" <<END
+# Written by make run at each start.
+listen_address = 127.0.0.1
+listen_port = $PORT
+database = host=$socket port=$pgport dbname=collab user=collab_proxy
+auth = none
+www = $www
+END
+  [ "$EUID" != 0 ] || chown "$user" "$state/proxy.conf"
+}
+
+# healthy: does the proxy answer, with its database connected?
+healthy()
+{
+  local answer
+  answer=$( { exec 3<>"/dev/tcp/127.0.0.1/$PORT" && printf 'GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 && timeout 2 cat <&3; } 2>/dev/null) || true
+  [[ $answer == *'"database":"up"'* ]]
+}
+
+start_proxy()
+{
+  local i old
+  old=$(cat "$state/proxy.pid" 2>/dev/null || true)
+  if [ -n "$old" ] && is_our_proxy "$old"; then
+    end_proxy "$old"
+  fi
+  as_user "$user" setsid "$binary" --config "$state/proxy.conf" >"$state/proxy.log" 2>&1 </dev/null 9>&- &
+  proxy=$!
+  say "$proxy" >"$state/proxy.pid"
+  for ((i = 0; i < 200; i++)); do
+    ! healthy || return 0
+    kill -0 "$proxy" 2>/dev/null || break
+    sleep 0.1
+  done
+  tail -n 20 "$state/proxy.log" >&2
+  die "collab-proxy does not answer; its log is $state/proxy.log"
+}
+
+step "packages" "$top/scripts/deps.sh" build run
+find_postgres
+step "extension" as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
+step "installing the extension" "$top/scripts/install.sh"
+step "proxy" as_builder make -s proxy
+step "client and demo page" as_builder scripts/npm.sh client
+
+user=$(server_user)
+choose_state
+exec 9>"$state/lock"
+flock -n 9 || die "it runs already: $(cat "$state/url" 2>/dev/null)"
+trap stop_all EXIT
+trap 'exit 0' INT TERM HUP
+
+if [ -n "${RESET:-}" ]; then
+  "$top/scripts/cluster.sh" stop "$state" immediate 9>&-
+  rm -rf "$state/data" "$state/sql.cksum"
+fi
+pgport=${COLLAB_PGPORT:-54329}
+export COLLAB_PGPORT=$pgport
+step "private PostgreSQL cluster" "$top/scripts/cluster.sh" start "$state" shared_preload_libraries=collab 9>&-
+socket=$(cat "$state/socket")
+step "database" env PGHOST="$socket" PGPORT="$pgport" "$top/scripts/demo-database.sh" 9>&-
+note_changed_script
+choose_files
+choose_port
+write_config
+start_proxy
+
+url=http://127.0.0.1:$PORT/
+say "$url" >"$state/url"
+psql=psql
+command -v psql >/dev/null || psql=$pg_bin/psql
+cat <<END
+
+  demo page   $url
+  psql        $psql -h $socket -p $pgport -U postgres collab
+  logs        $state/postgres.log, $state/proxy.log
+
+Ctrl-C stops it; what was written stays for the next time.
+END
+status=0
+wait "$proxy" || status=$?
+tail -n 20 "$state/proxy.log" >&2
+die "collab-proxy ended by itself with status $status"
