@@ -9,6 +9,8 @@ char	   *guc_user_id = NULL;
 int			guc_max_operation_bytes = 1024 * 1024;
 int			guc_max_document_units = 16 * 1024 * 1024;
 int			guc_notify_interval = 5;
+int			guc_head_cache_size = 16 * 1024;
+char	   *guc_worker_role = NULL;
 
 /* A user's name becomes part of events for ever: what submit would refuse is refused here already. */
 static bool
@@ -66,6 +68,20 @@ guc_init(void)
 							&guc_notify_interval, 5, 1, 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.head_cache_size",
+							"Memory that each session may spend on remembered documents.",
+							"Only documents with characters outside the basic plane, and embeds that are edited, are remembered.",
+							&guc_head_cache_size, 16 * 1024, 0, 1024 * 1024,
+							PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable("collab.worker_role",
+							   "Role that the background workers connect as.",
+							   "Where it does not exist or may not log in there are no workers, and transactions notify by themselves.",
+							   &guc_worker_role, "collab_worker",
+							   PGC_SIGHUP, 0,
+							   NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("collab");
 }

@@ -12,6 +12,12 @@ extern int guc_max_document_units;
 /* How long the notifier gathers before it notifies, in milliseconds. */
 extern int guc_notify_interval;
 
+/* Memory that each backend may spend on remembered documents, in kB. */
+extern int guc_head_cache_size;
+
+/* The role that background workers connect as. */
+extern char *guc_worker_role;
+
 void guc_init(void);
 
 #endif
