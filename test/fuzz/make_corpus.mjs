@@ -1,0 +1,55 @@
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary and DIR/algebra.
+// ENCODER is the oracle program: its `encode` request gives the binary form.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [encoder, dir] = process.argv.slice(2);
+const deep = (n, open, close) => open.repeat(n) + close.repeat(n);
+const seeds = [
+  '{"ops":[]}',
+  '[]',
+  '{"ops":[{"insert":"Hello"}]}',
+  '{"ops":[{"retain":5},{"insert":" World","attributes":{"bold":true}},{"delete":3}]}',
+  '[{"insert":"a😀b"},{"insert":"é漢\\u2028\\n"}]',
+  '[{"insert":"\\ud83d\\ude00"}]',
+  '[{"insert":{"image":"a.png"},"attributes":{"alt":"x","width":1.5e2}},{"insert":true},{"insert":7},{"insert":[1,null]}]',
+  '[{"insert":{"delta":[{"insert":"in"},{"insert":{"delta":[]}}]}}]',
+  '[{"retain":{"delta":[{"retain":1},{"insert":"x"}]},"attributes":{"a":null}}]',
+  '[{"retain":3,"attributes":{"bold":null,"link":{"href":"y","rel":["a","b"]}}},{"retain":1},{"delete":2}]',
+  '{"type":"insert","pos":5,"content":"X"}',
+  '{"type":"delete","pos":0,"length":2}',
+  '[{"retain":9007199254740991,"attributes":{"b":-0}},{"insert":"z"}]',
+  '[{"insert":"a","attributes":{"n":5e-324,"m":1.7976931348623157e308,"z":0.1,"":""}}]',
+  '[{"delete":1},{"insert":"b"},{"delete":1},{"insert":"c"}]',
+  '[{"insert":"' + 'x'.repeat(300) + '"}]',
+  ' { "ops" : [ { "insert" : "w" , "attributes" : { } } ] } ',
+];
+const broken = [
+  '[{"insert":"\\ud83d"}]', '[{"insert":"\\u0000"}]', '[{"retain":0}]', '[{"retain":1.5}]', '[{"retain":-1}]', '[{"foo":1}]',
+  '[{"delete":1,"insert":"Z"}]', '[{"insert":null}]', '[{"retain":{"image":1}}]', '{"ops":[{"insert":"a"}', '[{"insert":"a","attributes":{"k":1,"k":2}}]',
+  '[{"insert":' + deep(40, '[', ']') + '}]', '[{"retain":9007199254740992}]', '',
+];
+
+const save = (kind, list) => {
+  mkdirSync(join(dir, kind), { recursive: true });
+  list.forEach((data, i) => writeFileSync(join(dir, kind, `seed-${String(i).padStart(2, '0')}`), data));
+};
+
+save('json', [...seeds, ...broken]);
+
+const answer = spawnSync(encoder, { input: seeds.map((s) => `encode\t${s}\n`).join(''), maxBuffer: 1 << 26 });
+const binary = answer.stdout.toString().trimEnd().split('\n').map((line) => Buffer.from(line, 'hex'));
+if (answer.status !== 0 || binary.length !== seeds.length || binary.some((b) => b.length === 0)) {
+  console.error('make_corpus: the encoder did not answer every request');
+  process.exit(1);
+}
+save('binary', [
+  ...binary.map((b) => Buffer.concat([Buffer.from([255]), b])), // one delta
+  ...binary.slice(1).map((b, i) => Buffer.concat([Buffer.from([binary[i].length]), binary[i], b])), // two
+]);
+
+// Decisions: long runs of varied bytes, one for each law and each of a few profiles.
+let state = 12345;
+const byte = () => ((state = (state * 1103515245 + 12345) >>> 0) >>> 16) & 255;
+save('algebra', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 10, (i * 37) & 127, ...Array.from({ length: 60 + 8 * i }, byte)])));
