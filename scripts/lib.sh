@@ -81,8 +81,8 @@ as_builder()
   as_user "${builder:=$(build_user)}" "$@"
 }
 
-# PostgreSQL refuses to run as root: as root it runs as the person behind sudo, else as the owner of the source, else as
-# Debian's postgres user.
+# PostgreSQL refuses to run as root: as root it runs as COLLAB_USER, as the person behind sudo, as the owner of the
+# source or as Debian's postgres user, whichever there is first.
 server_user()
 {
   local user
@@ -90,7 +90,7 @@ server_user()
     id -un
     return
   fi
-  for user in "${SUDO_USER:-}" "$(stat -c %U "$top")" postgres; do
+  for user in "${COLLAB_USER:-}" "${SUDO_USER:-}" "$(stat -c %U "$top")" postgres; do
     if [ -n "$user" ] && [ "$user" != root ] && id -u "$user" >/dev/null 2>&1; then
       say "$user"
       return

@@ -24,9 +24,12 @@ choose_state()
   fi
   mkdir -p "$state"
   owner=$(stat -c %U "$state")
-  if [ "$owner" != "$(id -un)" ] && [ "$owner" != "$user" ]; then
+  if [ "$EUID" = 0 ] && [ "$owner" != root ] && [ "$state" = "$top/.run" ]; then
+    user=$owner # whoever began with it goes on with it
+  elif [ "$owner" != "$(id -un)" ] && [ "$owner" != "$user" ]; then
     die "$state belongs to $owner: run this as $owner, or remove it"
   fi
+  export COLLAB_USER=$user
   chown "$user" "$state"
   chmod 700 "$state"
 }
