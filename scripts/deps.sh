@@ -60,7 +60,7 @@ restore_server_settings()
 # Any node of version 18 or newer does, wherever it comes from.
 node_is_there()
 {
-  command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null
+  command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
 needed=()

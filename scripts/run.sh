@@ -113,9 +113,9 @@ write_config()
 # Written by make run at each start.
 listen_address = 127.0.0.1
 listen_port = $PORT
-database = host=$socket port=$pgport dbname=collab user=collab_proxy
+database = "host=$socket port=$pgport dbname=collab user=collab_proxy"
 auth = none
-www = $www
+static_dir = "$www"
 END
   [ "$EUID" != 0 ] || chown "$user" "$state/proxy.conf"
 }

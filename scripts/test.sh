@@ -4,23 +4,24 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# name, seconds it may take, command. A suite prints its counts in one of the forms that `count` knows.
+# name, what has to be built before (extension, proxy, npm packages), seconds it may take, command. A suite prints its counts in
+# one of the forms that `count` knows.
 suites()
 {
   cat <<'END'
-lint       120   scripts/lint.sh
-format     120   scripts/format.sh --check
-core       600   make -s -C test/core check
-oracle     600   make -s -C test/core oracle
-fuzz       600   scripts/fuzz.sh 20
-sql        600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/installcheck.sh REGRESS
-isolation  600   scripts/cluster.sh with shared_preload_libraries=collab max_prepared_transactions=10 -- scripts/installcheck.sh ISOLATION
-pgtap      600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh
-cluster    900   scripts/node-test.sh test/cluster
-client     300   scripts/node-test.sh client/test
-proxy      900   scripts/node-test.sh test/proxy
-e2e        1500  scripts/node-test.sh test/e2e
-browser    600   scripts/node-test.sh test/browser
+lint       -   120   scripts/lint.sh
+format     -   120   scripts/format.sh --check
+core       -   600   make -s -C test/core check
+oracle     n   600   make -s -C test/core oracle
+fuzz       n   600   scripts/fuzz.sh 20
+sql        e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/installcheck.sh REGRESS
+isolation  e   600   scripts/cluster.sh with shared_preload_libraries=collab max_prepared_transactions=10 -- scripts/installcheck.sh ISOLATION
+pgtap      e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh
+cluster    e   900   scripts/node-test.sh test/cluster
+client     n   300   scripts/node-test.sh client/test
+proxy      epn 900   scripts/node-test.sh test/proxy
+e2e        epn 1500  scripts/node-test.sh test/e2e
+browser    epn 600   scripts/node-test.sh test/browser
 END
 }
 
@@ -55,20 +56,34 @@ as_builder mkdir -p "$logs"
 log=$logs/setup.log
 rm -f "$log"
 
+# field NAME N: the n-th word of a suite's line; the fourth is all the rest.
+field()
+{
+  suites | awk -v name="$1" -v n="$2" '$1 == name { if (n < 4) print $n; else { sub(/^[^ ]+ +[^ ]+ +[^ ]+ +/, ""); print } }'
+}
+
+needs=$(for name in "${chosen[@]}"; do field "$name" 2; done)
 step "packages" "$top/scripts/deps.sh" build run test
 find_postgres
-step "extension (PostgreSQL $("$PG_CONFIG" --version | sed 's/^PostgreSQL //; s/ .*//'))" \
-  as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
-step "installing the extension" "$top/scripts/install.sh"
-step "proxy" as_builder make -s proxy
-step "npm packages, client" as_builder scripts/npm.sh test client
+if [[ $needs == *e* ]]; then
+  step "extension ($("$PG_CONFIG" --version | cut -d' ' -f1,2))" \
+    as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
+  step "installing the extension" "$top/scripts/install.sh"
+fi
+if [[ $needs == *p* ]]; then
+  step "proxy" as_builder make -s proxy
+fi
+if [[ $needs == *n* ]]; then
+  step "npm packages, client" as_builder "$top/scripts/npm.sh" test client
+fi
 
 passed=0
 failed=0
 skipped=0
 failures=()
 for name in "${chosen[@]}"; do
-  read -r _ limit command < <(suites | awk -v n="$name" '$1 == n')
+  limit=$(field "$name" 3)
+  command=$(field "$name" 4)
   log=$logs/$name.log
   rm -f "$log"
   printf '%-12s' "$name"
