@@ -17,7 +17,7 @@ for fuzzer in "$@"; do
 	[ "$name" = json ] && dict=-dict=$here/delta.dict
 	log=$work/$name.log
 	timeout $((seconds * 3 + 60)) "$fuzzer" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
-		-print_final_stats=1 -artifact_prefix="$work/$name-" $dict "$work/corpus/$name" "$work/seeds/$name" >"$log" 2>&1
+		-print_final_stats=1 -artifact_prefix="$work/$name-" ${dict:+"$dict"} "$work/corpus/$name" "$work/seeds/$name" >"$log" 2>&1
 	status=$?
 	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 	total=$((total + ${runs:-0}))
