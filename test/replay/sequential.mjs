@@ -1,6 +1,6 @@
 // sequential.mjs - replays a recording of one author through CollabClient, keystroke by keystroke, a second client watching.
 
-import { CollabClient } from 'collab-client';
+import { CollabClient } from '../../client/src/index.js';
 import WebSocket from 'ws';
 import { keystrokes } from './traces.mjs';
 
@@ -11,7 +11,6 @@ export async function replaySequential(trace, { url, doc, progress = () => {} })
   const options = { url, doc, WebSocket, granularity: 'edit' };
   const author = new CollabClient({ ...options, user: 'author' });
   const watcher = new CollabClient({ ...options, user: 'watcher' });
-  await Promise.all([author.connect(), watcher.connect()]);
   await Promise.all([author.whenSynced(), watcher.whenSynced()]);
   const total = trace.txns.reduce((n, txn) => n + txn.patches.length, 0);
   let done = 0;
@@ -23,14 +22,6 @@ export async function replaySequential(trace, { url, doc, progress = () => {} })
   }
   await author.whenSaved();
   progress(done, total);
-  await watcherReaches(watcher, author.version);
+  await watcher.when(() => watcher.version >= author.version);
   return { author, watcher, total };
-}
-
-function watcherReaches(watcher, version) {
-  return new Promise((resolve) => {
-    const check = () => { if (watcher.version >= version) { watcher.off('change', check); resolve(); } };
-    watcher.on('change', check);
-    check();
-  });
 }
