@@ -29,6 +29,8 @@ typedef struct Arena
 	ArenaBlock *blocks; /* newest first */
 	char	   *next;
 	char	   *end;
+	char	   *buffer; /* the caller's, NULL if none */
+	size_t		buffer_size;
 	size_t		used;  /* bytes obtained from alloc, blocks included */
 	size_t		limit; /* refuse (NULL) beyond this many bytes; 0 = no limit */
 } Arena;
@@ -40,8 +42,13 @@ void  arena_init_buffer(Arena *arena, CollabAlloc alloc, void *buffer, size_t si
 void *arena_alloc(Arena *arena, size_t size) COLLAB_MUST_CHECK;
 /* count * size with overflow check. */
 void *arena_array(Arena *arena, size_t count, size_t size) COLLAB_MUST_CHECK;
-/* Forgets everything, keeps the newest (largest) block for reuse. */
+/* Gives back the end of an allocation if nothing was allocated since; otherwise does nothing. */
+void  arena_trim(Arena *arena, void *ptr, size_t old_size, size_t new_size);
+/* Forgets everything, keeps the largest block for reuse. */
 void  arena_reset(Arena *arena);
+/* Frees all blocks; the arena (and its buffer) can be used again. */
 void  arena_free(Arena *arena);
+/* For what wants an allocator but should die with the arena: frees nothing by itself. */
+CollabAlloc arena_as_alloc(Arena *arena);
 
 #endif
