@@ -115,3 +115,33 @@ version()
 {
   sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$top/collab.control"
 }
+
+# prepare "WHAT FOR" "PARTS": the packages for deps.sh's WHAT FOR, then the parts among e(xtension, installed), p(roxy) and
+# n(pm packages, client), each as a step. Sets PG_CONFIG.
+prepare()
+{
+  local purposes parts=$2
+  read -r -a purposes <<<"$1"
+  step "packages" "$top/scripts/deps.sh" "${purposes[@]}"
+  find_postgres
+  cd "$top"
+  if [[ $parts == *e* ]]; then
+    step "extension ($("$PG_CONFIG" --version | cut -d' ' -f1,2))" \
+      as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
+    step "installing the extension" "$top/scripts/install.sh"
+  fi
+  if [[ $parts == *p* ]]; then
+    step "proxy" as_builder make -s proxy
+  fi
+  if [[ $parts == *n* ]]; then
+    step "npm packages, client" as_builder "$top/scripts/npm.sh" test client
+  fi
+}
+
+# start_log NAME: $log becomes build/NAME, empty.
+start_log()
+{
+  log=$top/build/$1
+  as_builder mkdir -p "${log%/*}"
+  rm -f "$log"
+}

@@ -5,9 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$top"
-as_builder mkdir -p build
-log=$top/build/run.log
-rm -f "$log"
+start_log run.log
 
 # Where data, logs and the proxy's configuration live: .run, or elsewhere if the server's user cannot come here.
 choose_state()
@@ -147,12 +145,7 @@ start_proxy()
   die "collab-proxy does not answer; its log is $state/proxy.log"
 }
 
-step "packages" "$top/scripts/deps.sh" build run
-find_postgres
-step "extension" as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
-step "installing the extension" "$top/scripts/install.sh"
-step "proxy" as_builder make -s proxy
-step "client and demo page" as_builder scripts/npm.sh client
+prepare "build run" epn
 
 user=$(server_user)
 choose_state

@@ -52,9 +52,7 @@ done
 
 cd "$top"
 logs=$top/build/test-logs
-as_builder mkdir -p "$logs"
-log=$logs/setup.log
-rm -f "$log"
+start_log test-logs/setup.log
 
 # field NAME N: the n-th word of a suite's line; the fourth is all the rest.
 field()
@@ -63,19 +61,7 @@ field()
 }
 
 needs=$(for name in "${chosen[@]}"; do field "$name" 2; done)
-step "packages" "$top/scripts/deps.sh" build run test
-find_postgres
-if [[ $needs == *e* ]]; then
-  step "extension ($("$PG_CONFIG" --version | cut -d' ' -f1,2))" \
-    as_builder make -s PG_CONFIG="$PG_CONFIG" with_llvm=no all
-  step "installing the extension" "$top/scripts/install.sh"
-fi
-if [[ $needs == *p* ]]; then
-  step "proxy" as_builder make -s proxy
-fi
-if [[ $needs == *n* ]]; then
-  step "npm packages, client" as_builder "$top/scripts/npm.sh" test client
-fi
+prepare "build run test" "$needs"
 
 passed=0
 failed=0
