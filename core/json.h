@@ -12,9 +12,16 @@
  *
  *	json_object_begin(&r);
  *	while (json_object_next(&r, &key))
- *		if (json_key_is(&key, "clock")) json_int(&r, &clock); else json_skip(&r, NULL);
+ *		if (json_string_is(&key, "clock")) json_int(&r, &clock); else json_skip(&r, NULL);
  *	if (json_failed(&r)) ... r.error
+ *
+ * Every element that is announced by _next must be read or skipped before the next one. Duplicate keys come as they stand:
+ * who stores what he reads lets the last win. Failures: COLLAB_SYNTAX (not JSON, not UTF-8), COLLAB_SURROGATE (a lone one,
+ * as an escape), COLLAB_INVALID (U+0000, a number that does not fit, another type than asked for), COLLAB_LIMIT (depth);
+ * error.where is the byte offset.
  */
+#define JSON_MAX_DEPTH 512
+
 typedef struct JsonReader
 {
 	const char *text;
@@ -44,6 +51,7 @@ typedef struct JsonString
 	const char *data;
 	size_t		bytes;
 	bool		escaped;
+	bool		ascii; /* nothing but ASCII between the quotes (escapes may stand for more) */
 } JsonString;
 
 /* A complete value as it stands in the text (validated, surrounding white space excluded). */
@@ -53,6 +61,7 @@ typedef struct JsonSpan
 	size_t		bytes;
 } JsonSpan;
 
+/* max_depth is capped at JSON_MAX_DEPTH; 0 = that cap. */
 void	 json_init(JsonReader *r, const char *text, size_t bytes, int max_depth);
 bool	 json_failed(const JsonReader *r);
 JsonType json_peek(JsonReader *r);
@@ -72,6 +81,8 @@ bool	 json_end(JsonReader *r);				   /* nothing but white space may follow */
 bool json_string_is(const JsonString *s, const char *literal);
 /* Appends the unescaped UTF-8 of a string. */
 void json_unescape(const JsonString *s, Buf *out);
+/* Unescapes into `to`, which has room for s->bytes; returns the bytes written, never more than s->bytes. */
+size_t json_unescape_to(const JsonString *s, char *to);
 /* Appends the canonical form of the next value: object keys sorted by bytes (of duplicates the last wins), numbers as
  * ECMAScript prints them, no white space. Equal JSON values (deep equality, numbers as IEEE doubles) give equal bytes. */
 bool json_canonical(JsonReader *r, Arena *scratch, Buf *out);
