@@ -241,9 +241,9 @@ write_number(JsonReader *r, Buf *out)
 
 	if (!json_digits(r, &number))
 		return false;
-	if (number.fraction_digits == 0 && number.exponent == 0 && number.integer_digits <= 15 && number.integer[0] != '0')
+	if (number.integer_digits <= 15 && number.integer[0] != '0' && r->at == number.integer + number.integer_digits)
 	{
-		buf_bytes(out, start, (size_t) (r->at - start));
+		buf_bytes(out, start, (size_t) (r->at - start)); /* a plain integer stands there as it is printed */
 		return true;
 	}
 	if (!json_number_double(&number, &value))
