@@ -1,0 +1,60 @@
+/*
+ * The difference between two documents as one change. Used where a history has been replaced and only the
+ * contents can be compared.
+ *
+ * quill-delta's own diff may cut a surrogate pair, and takes long where two long texts have little in common. Then
+ * what lies between the common beginning and the common end is replaced as a whole.
+ */
+import { Delta, cutsPair, hasSurrogates, splitsPair, textOf } from './delta.js';
+
+const MOST_WORK = 4e7;
+
+function commonEnds(a, b) {
+  const shorter = Math.min(a.length, b.length);
+  let start = 0;
+  while (start < shorter && a[start] === b[start]) {
+    start += 1;
+  }
+  if (splitsPair(a, start) || splitsPair(b, start)) {
+    start -= 1;
+  }
+  let end = 0;
+  while (end < shorter - start && a[a.length - 1 - end] === b[b.length - 1 - end]) {
+    end += 1;
+  }
+  if (splitsPair(a, a.length - end) || splitsPair(b, b.length - end)) {
+    end -= 1;
+  }
+  return { start, end };
+}
+
+function replaceMiddle(from, to, start, end) {
+  const delta = new Delta().retain(start);
+  to.slice(start, to.length() - end).ops.forEach((op) => delta.push(op));
+  return delta.delete(from.length() - end - start).chop();
+}
+
+/* The change that turns the document `from` into the document `to`. */
+export function difference(from, to) {
+  const a = textOf(from);
+  const b = textOf(to);
+  const { start, end } = commonEnds(a, b);
+  const work = (a.length - start - end) * (b.length - start - end);
+  if (work <= MOST_WORK) {
+    const delta = from.diff(to);
+    if (!hasSurrogates(from) && !hasSurrogates(to)) {
+      return delta;
+    }
+    if (!cutsPair(delta, a) && !delta.ops.some(isHalf)) {
+      return delta;
+    }
+  }
+  const delta = replaceMiddle(from, to, start, end);
+  /* Now the texts agree; what may still differ is attributes and embeds. */
+  return delta.compose(from.compose(delta).diff(to));
+}
+
+function isHalf(op) {
+  return typeof op.insert === 'string'
+    && /^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/.test(op.insert);
+}

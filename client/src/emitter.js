@@ -1,0 +1,50 @@
+/* Who listens to what. A listener that throws neither stops the others nor the client. */
+
+export class Emitter {
+  constructor() {
+    this.listeners = new Map();
+  }
+
+  /* Calls `listener` with each event of this name; returns the function that ends it. */
+  on(name, listener) {
+    const listeners = this.listeners.get(name) ?? [];
+    this.listeners.set(name, [...listeners, listener]);
+    return () => this.off(name, listener);
+  }
+
+  off(name, listener) {
+    const listeners = this.listeners.get(name) ?? [];
+    const at = listeners.indexOf(listener);
+    if (at >= 0) {
+      this.listeners.set(name, [...listeners.slice(0, at), ...listeners.slice(at + 1)]);
+    }
+  }
+
+  once(name, listener) {
+    const end = this.on(name, (event) => {
+      end();
+      listener(event);
+    });
+    return end;
+  }
+
+  has(name) {
+    return (this.listeners.get(name)?.length ?? 0) > 0;
+  }
+
+  emit(name, event) {
+    for (const listener of this.listeners.get(name) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  clear() {
+    this.listeners.clear();
+  }
+}

@@ -1,0 +1,16 @@
+/* What the client takes from its surroundings. Tests put a simulated one in its place. */
+
+export const runtime = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  setTimeout: (callback, delay) => globalThis.setTimeout(callback, delay),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer),
+  /* Runs the callback when the code that runs now has finished. */
+  defer: (callback) => queueMicrotask(callback),
+};
+
+/* A random site: 1 … 2^53-1, drawn so that two editors practically never share one. */
+export function drawSite() {
+  const words = globalThis.crypto.getRandomValues(new Uint32Array(2));
+  return ((words[0] & 0x1fffff) * 0x100000000 + words[1]) || 1;
+}
