@@ -57,8 +57,10 @@ start()
   if running "$dir"; then
     stop "$dir" fast
   fi
-  rm -f "$dir/data/postmaster.pid"
   socket=$(socket_directory "$dir")
+  # What a killed postmaster left behind. Its number may be a zombie's or another process's, which would stop PostgreSQL from
+  # taking the lock files for the stale ones that they are.
+  rm -f "$dir/data/postmaster.pid" "$socket"/.s.PGSQL.*
   {
     printf "listen_addresses = ''\nport = %s\nunix_socket_directories = '%s'\n" "$port" "$socket"
     printf '%s\n' "$@"

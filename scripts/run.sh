@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run.sh - the demo: installs what is missing, builds, starts a private cluster and the proxy, prints the URL, and stops it all
-# on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL.
+# on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL,
+# COLLAB_STATE=DIR another place for the data.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,8 +12,8 @@ start_log run.log
 choose_state()
 {
   local owner
-  state=$top/.run
-  if ! as_user "$user" test -r "$top/Makefile" -a -x "$top/build/proxy/collab-proxy" 2>/dev/null; then
+  state=${COLLAB_STATE:-$top/.run}
+  if [ -z "${COLLAB_STATE:-}" ] && ! as_user "$user" test -r "$top/Makefile" -a -x "$top/build/proxy/collab-proxy" 2>/dev/null; then
     state=/var/tmp/collab-$(printf '%s' "$top" | cksum | cut -d' ' -f1)
     say "user $user cannot enter $top: the data is in $state"
   fi
@@ -37,7 +38,7 @@ choose_files()
 {
   binary=$top/build/proxy/collab-proxy
   www=$top/client/demo
-  if [ "${state#"$top"}" = "$state" ]; then
+  if ! as_user "$user" test -r "$www" -a -x "$binary" 2>/dev/null; then
     rm -rf "$state/files"
     mkdir "$state/files"
     cp "$binary" "$state/files/"
