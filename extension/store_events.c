@@ -71,8 +71,6 @@ static void
 read_event(StoreScan *scan, StoredEvent *out)
 {
 	Datum	   *values = scan->slot->tts_values;
-	struct varlena *stored;
-	struct varlena *op;
 
 	slot_getallattrs(scan->slot);
 	out->doc = DatumGetInt64(values[EVENTS_DOC]);
@@ -84,9 +82,16 @@ read_event(StoreScan *scan, StoredEvent *out)
 	out->length = DatumGetInt64(values[EVENTS_LENGTH]);
 	out->created_at = DatumGetTimestampTz(values[EVENTS_CREATED_AT]);
 	out->astral = DatumGetBool(values[EVENTS_ASTRAL]);
+	out->op = NULL;
+	out->op_bytes = 0;
+}
 
-	stored = (struct varlena *) DatumGetPointer(values[EVENTS_OP]);
-	op = pg_detoast_datum_packed(stored);
+void
+store_scan_fetch_op(StoreScan *scan, StoredEvent *out)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(scan->slot->tts_values[EVENTS_OP]);
+	struct varlena *op = pg_detoast_datum_packed(stored);
+
 	if (op != stored)
 		scan->detoasted = op;
 	out->op = (const uint8_t *) VARDATA_ANY(op);
@@ -94,7 +99,7 @@ read_event(StoreScan *scan, StoredEvent *out)
 }
 
 bool
-store_scan_next(StoreScan *scan, StoredEvent *out)
+store_scan_next_row(StoreScan *scan, StoredEvent *out)
 {
 	CHECK_FOR_INTERRUPTS();
 
@@ -106,6 +111,15 @@ store_scan_next(StoreScan *scan, StoredEvent *out)
 	if (!index_getnext_slot(scan->scan, scan->direction, scan->slot))
 		return false;
 	read_event(scan, out);
+	return true;
+}
+
+bool
+store_scan_next(StoreScan *scan, StoredEvent *out)
+{
+	if (!store_scan_next_row(scan, out))
+		return false;
+	store_scan_fetch_op(scan, out);
 	return true;
 }
 
@@ -125,11 +139,9 @@ bool
 store_head(int64 doc, Snapshot snapshot, StoredEvent *out)
 {
 	StoreScan  *scan = store_scan_begin(doc, 0, PG_INT64_MAX, true, snapshot);
-	bool		found = store_scan_next(scan, out);
+	bool		found = store_scan_next_row(scan, out);
 
 	store_scan_end(scan);
-	out->op = NULL;
-	out->op_bytes = 0;
 	return found;
 }
 

@@ -1,0 +1,479 @@
+/* message.c - one message: checked against its base, carried over the events since, accepted or refused piece by piece. */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "guc.h"
+#include "head_cache.h"
+#include "message.h"
+#include "pg_alloc.h"
+#include "rebase.h"
+
+/* A lone piece over this many events is transformed step by step; the editable form pays from there on. */
+#define DIRECT_EVENTS 8
+
+/* What the base version says about the pieces. */
+typedef struct Base
+{
+	int64		event;
+	int64		length;
+} Base;
+
+/* The pieces on their way from the base to the head: a lone one as it is, a list in an editable form. */
+typedef struct Carrier
+{
+	Message    *message;
+	int			popped;			/* pieces met in the history, from the first */
+	Delta		lone;
+	Rebase	   *rebase;			/* NULL: `lone` it is */
+	Arena		arena;			/* of `lone` and of pieces that are taken out */
+	Arena		scratch;		/* of one event */
+} Carrier;
+
+/* ---- results ---- */
+
+void
+message_init(Message *message, int count)
+{
+	message->count = count;
+	message->good = count;
+	message->results = MemoryContextAllocZero(message->results_context, Max(count, 1) * sizeof(PieceResult));
+}
+
+static void
+refuse(Message *message, int i, int sqlstate, char *reason)
+{
+	int			behind;
+
+	message->results[i].status = PIECE_ERROR;
+	message->results[i].sqlstate = sqlstate;
+	message->results[i].reason = MemoryContextStrdup(message->results_context, reason);
+	for (behind = i + 1; behind < message->count; behind++)
+		message->results[behind].status = PIECE_REFUSED;
+	message->good = i;
+}
+
+void
+message_refuse(Message *message, int i, int sqlstate, const char *fmt,...)
+{
+	StringInfoData reason;
+
+	initStringInfo(&reason);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&reason, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&reason, needed);
+	}
+	refuse(message, i, sqlstate, reason.data);
+	pfree(reason.data);
+}
+
+void
+message_refuse_status(Message *message, int i, CollabStatus status, const CollabError *err)
+{
+	const char *reason = err->message[0] != '\0' ? err->message : collab_status_name(status);
+
+	if (message->count > 1)
+		message_refuse(message, i, errors_sqlstate(status), "piece %d: %s", i, reason);
+	else
+		message_refuse(message, i, errors_sqlstate(status), "%s", reason);
+}
+
+void
+message_retry(Message *message)
+{
+	message->good = 0;
+	message->results[0].status = PIECE_RETRY;
+}
+
+bool
+message_check_origin(Message *message)
+{
+	if (message->site < 1 || message->site > MESSAGE_NUMBER_MAX)
+		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL,
+					   "site " INT64_FORMAT " is not between 1 and 2^53-1", message->site);
+	else if (message->clock < 1 || message->clock > MESSAGE_NUMBER_MAX - (message->count - 1))
+		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL,
+					   "clock " INT64_FORMAT " is not between 1 and 2^53-1", message->clock);
+	else
+		return true;
+	return false;
+}
+
+/* ---- the base ---- */
+
+static bool
+is_own(const Message *message, const StoredEvent *event)
+{
+	return message->site != 0 && event->site == message->site && event->author == message->author;
+}
+
+/* Is the base where the message says it is, in this history? False: refused. */
+static bool
+check_base(Message *message, const Tail *tail, const StoredEvent *event, Base *base)
+{
+	base->event = event != NULL ? store_event_id(event) : store_creation_id(&tail->document);
+	base->length = event != NULL ? event->length : 0;
+
+	if (message->has_base_event && message->base_event != base->event)
+		message_refuse(message, 0, ERRCODE_COLLAB_ANOTHER_HISTORY,
+					   "version " INT64_FORMAT " is another event in this document's history; load the document again",
+					   message->base_version);
+	else if (event != NULL && is_own(message, event) && event->clock >= message->clock)
+		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL,
+					   "clock " INT64_FORMAT " is not above clock " INT64_FORMAT " of this site, which the base version contains",
+					   message->clock, event->clock);
+	else
+		return true;
+	return false;
+}
+
+/* Every piece must fit what it stands on: the base, or the piece in front. The first that does not ends the list. */
+static void
+check_ranges(Message *message, const Base *base)
+{
+	int64		length = base->length;
+	int			i;
+
+	for (i = 0; i < message->good; i++)
+	{
+		const Delta *piece = &message->pieces[i];
+		int64		needed = delta_base_length(piece);
+
+		if (needed > length)
+		{
+			if (message->count > 1)
+				message_refuse(message, i, ERRCODE_COLLAB_INVALID_OPERATION,
+							   "piece %d reaches to position " INT64_FORMAT ", past the end of the document, which has length " INT64_FORMAT " there",
+							   i, needed, length);
+			else
+				message_refuse(message, i, ERRCODE_COLLAB_INVALID_OPERATION,
+							   "operation reaches to position " INT64_FORMAT ", past the end of the document, which has length " INT64_FORMAT " at version " INT64_FORMAT,
+							   needed, length, message->base_version);
+			return;
+		}
+		length += delta_length_change(piece);
+	}
+}
+
+/* ---- the way to the head ---- */
+
+static bool
+carrier_failed(Carrier *carrier, CollabStatus status, const CollabError *err)
+{
+	if (status == COLLAB_OK)
+		return false;
+	message_refuse_status(carrier->message, carrier->popped, status, err);
+	return true;
+}
+
+static CollabStatus
+carrier_begin(Carrier *carrier, Message *message, int64 events)
+{
+	memset(carrier, 0, sizeof(Carrier));
+	carrier->message = message;
+	pg_arena_init(&carrier->arena);
+	pg_arena_init(&carrier->scratch);
+	if (message->good == 1 && events <= DIRECT_EVENTS)
+	{
+		carrier->lone = message->pieces[0];
+		return COLLAB_OK;
+	}
+	return rebase_create(pg_alloc(CurrentMemoryContext), message->pieces, message->good, &carrier->rebase);
+}
+
+static CollabStatus
+carrier_piece(Carrier *carrier, int i, Delta *out)
+{
+	if (carrier->rebase != NULL)
+		return rebase_piece(carrier->rebase, i, &carrier->arena, out);
+	*out = carrier->lone;
+	return COLLAB_OK;
+}
+
+/*
+ * An event of this very site after the base can only be the first piece itself, applied when an earlier copy of the message arrived:
+ * then its content agrees, because both copies came here over the same events.
+ */
+static bool
+carry_own(Carrier *carrier, const StoredEvent *event)
+{
+	Message    *message = carrier->message;
+	PieceResult *result = &message->results[carrier->popped];
+	int64		clock = message->clock + carrier->popped;
+	CollabError err = {0};
+	CollabStatus status;
+	Delta		piece;
+	Delta		applied;
+
+	if (event->clock != clock)
+	{
+		message_refuse(message, carrier->popped, ERRCODE_COLLAB_PROTOCOL,
+					   "clock " INT64_FORMAT " of this site is applied after the base version, but it is not in this message, which goes on with clock " INT64_FORMAT,
+					   event->clock, clock);
+		return false;
+	}
+
+	status = delta_decode(&carrier->scratch, event->op, event->op_bytes, &applied, &err);
+	if (status == COLLAB_OK)
+		status = carrier_piece(carrier, 0, &piece);
+	if (carrier_failed(carrier, status, &err))
+		return false;
+	if (!delta_equal(&piece, &applied))
+	{
+		message_refuse(message, carrier->popped, ERRCODE_COLLAB_PROTOCOL,
+					   "clock " INT64_FORMAT " of this site is applied already as version " INT64_FORMAT ", with other content",
+					   clock, event->version);
+		return false;
+	}
+
+	result->status = PIECE_DUPLICATE;
+	result->version = event->version;
+	result->event = store_event_id(event);
+	result->at = event->created_at;
+	carrier->popped++;
+	if (carrier->rebase != NULL)
+		rebase_pop(carrier->rebase);
+	return true;
+}
+
+/* One event that was made at the base of the first piece left. False: refused. */
+static bool
+carry(Carrier *carrier, const StoredEvent *event)
+{
+	Message    *message = carrier->message;
+	bool		event_first = event->site <= message->site;
+	CollabError err = {0};
+	CollabStatus status;
+	Delta		delta;
+
+	if (is_own(message, event))
+		return carry_own(carrier, event);
+
+	status = delta_decode(&carrier->scratch, event->op, event->op_bytes, &delta, &err);
+	if (status == COLLAB_OK)
+	{
+		if (carrier->rebase != NULL)
+			status = rebase_event(carrier->rebase, &carrier->scratch, &delta, event_first, NULL, &err);
+		else
+			status = delta_transform(&carrier->arena, &delta, &carrier->lone, event_first, &carrier->lone, &err);
+	}
+	if (carrier->rebase != NULL)
+		arena_reset(&carrier->scratch);
+	return !carrier_failed(carrier, status, &err);
+}
+
+/*
+ * Events from the base to where the tail begins, straight from the table: only for a message that is alone and
+ * may take its time. The first is the base itself.
+ */
+static bool
+carry_stored(Carrier *carrier, StoreScan *scan)
+{
+	StoredEvent event;
+
+	while (carrier->popped < carrier->message->good && store_scan_next(scan, &event))
+		if (!carry(carrier, &event))
+			return false;
+	return true;
+}
+
+static bool
+carry_tail(Carrier *carrier, const Tail *tail)
+{
+	int64		version = Max(carrier->message->base_version + 1, tail->first);
+
+	for (; carrier->popped < carrier->message->good && version <= tail->version; version++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!carry(carrier, tail_event(tail, version)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- at the head ---- */
+
+/*
+ * Lengths say whether a piece fits, but only the content says whether it cuts a surrogate pair or changes an
+ * embed that is none. Documents without such text never need it.
+ */
+static bool
+needs_content(const Tail *tail, const Delta *piece)
+{
+	uint32		i;
+
+	if (tail->astral)
+		return true;
+	for (i = 0; i < piece->count; i++)
+		if (piece->ops[i].kind == DELTA_RETAIN_EMBED)
+			return true;
+	return false;
+}
+
+static bool
+accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampTz now)
+{
+	Message    *message = carrier->message;
+	PieceResult *result = &message->results[i];
+	int64		change = delta_length_change(piece);
+	HeadContent *content = NULL;
+	CollabError err = {0};
+	CollabStatus status;
+	StoredEvent event = {0};
+	StoredEvent *added;
+	Buf			op;
+
+	if (delta_base_length(piece) > tail->length)
+		elog(ERROR, "operation for length " INT64_FORMAT " has come to a document of length " INT64_FORMAT,
+			 delta_base_length(piece), tail->length);
+
+	if (change > 0 && tail->length + change > guc_max_document_units)
+	{
+		message_refuse(message, i, ERRCODE_COLLAB_DOCUMENT_SIZE,
+					   "document would grow to length " INT64_FORMAT ", the limit is %d (collab.max_document_units)",
+					   tail->length + change, guc_max_document_units);
+		return false;
+	}
+
+	if (needs_content(tail, piece))
+	{
+		content = head_cache_get(tail);
+		status = head_content_check(content, piece, &err);
+		if (status != COLLAB_OK)
+		{
+			message_refuse_status(message, i, status, &err);
+			return false;
+		}
+	}
+
+	buf_init(&op, pg_alloc(CurrentMemoryContext));
+	delta_encode(piece, &op);
+	if (op.failed || op.size > MaxAllocSize / 2)
+	{
+		message_refuse(message, i, ERRCODE_COLLAB_OPERATION_SIZE, "operation is too large to be stored");
+		return false;
+	}
+
+	event.site = message->site;
+	event.clock = message->site == 0 ? tail->version + 1 : message->clock + i;
+	event.base_version = message->base_version;
+	event.author = message->author;
+	event.length = tail->length + change;
+	event.astral = delta_has_pairs(piece);
+	event.op = (const uint8_t *) op.data;
+	event.op_bytes = op.size;
+	added = tail_add(tail, &event, now);
+	if (content != NULL)
+		head_content_apply(content, piece, tail);
+
+	result->status = PIECE_OK;
+	result->version = added->version;
+	result->event = tail->event;
+	result->at = added->created_at;
+	if (message->want_json)
+	{
+		MemoryContext old = MemoryContextSwitchTo(message->results_context);
+		Buf			json;
+
+		pg_buf_init(&json);
+		delta_print(piece, &json);
+		result->json = pg_buf_finish(&json);
+		MemoryContextSwitchTo(old);
+	}
+	return true;
+}
+
+static void
+accept_pieces(Carrier *carrier, Tail *tail)
+{
+	Message    *message = carrier->message;
+	TimestampTz now = GetCurrentTimestamp();
+	int			i;
+
+	for (i = carrier->popped; i < message->good; i++)
+	{
+		CollabError err = {0};
+		Delta		piece;
+		CollabStatus status = carrier_piece(carrier, i - carrier->popped, &piece);
+
+		CHECK_FOR_INTERRUPTS();
+		if (status != COLLAB_OK)
+		{
+			message_refuse_status(message, i, status, &err);
+			return;
+		}
+		if (!accept_piece(carrier, i, &piece, tail, now))
+			return;
+		if (carrier->rebase != NULL)
+			arena_reset(&carrier->arena);
+	}
+}
+
+/* Checks and carries a message whose base is known; `older` gives the events between the base and the tail. */
+static void
+apply_from(Message *message, Tail *tail, const StoredEvent *base_event, StoreScan *older)
+{
+	Carrier		carrier;
+	CollabError err = {0};
+	CollabStatus status;
+	Base		base;
+
+	if (!check_base(message, tail, base_event, &base))
+		return;
+	check_ranges(message, &base);
+	if (message->good == 0)
+		return;
+
+	status = carrier_begin(&carrier, message, tail->version - message->base_version);
+	if (carrier_failed(&carrier, status, &err))
+		return;
+	if ((older == NULL || carry_stored(&carrier, older)) && carry_tail(&carrier, tail))
+		accept_pieces(&carrier, tail);
+}
+
+void
+message_apply(Message *message, Tail *tail)
+{
+	int64		version = message->base_version;
+	StoreScan  *older;
+	StoredEvent event;
+
+	if (message->good == 0)
+		return;
+
+	if (version < 0)
+		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL, "base version " INT64_FORMAT " is negative", version);
+	else if (version > tail->version)
+		message_refuse(message, 0, ERRCODE_COLLAB_BASE_AHEAD,
+					   "base version " INT64_FORMAT " is ahead of the document, which is at version " INT64_FORMAT "; load the document again",
+					   version, tail->version);
+	else if (version == 0 && tail->first == 1)
+		apply_from(message, tail, NULL, NULL);
+	else if (version >= tail->first)
+		apply_from(message, tail, tail_event(tail, version), NULL);
+	else if (!message->wait)
+		message_retry(message);
+	else
+	{
+		older = store_scan_begin(tail->document.key, version, tail->first - 1, false, tail->snapshot);
+		if (version == 0)
+			apply_from(message, tail, NULL, older);
+		else if (store_scan_next(older, &event) && event.version == version)
+			apply_from(message, tail, &event, older);
+		else
+			message_refuse(message, 0, ERRCODE_COLLAB_BASE_GONE,
+						   "base version " INT64_FORMAT " is no longer available; load the document again", version);
+		store_scan_end(older);
+	}
+}

@@ -1,0 +1,175 @@
+/* tail.c - the newest events of a document that is being written to. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "changes.h"
+#include "tail.h"
+
+#define FIRST_CAPACITY 8
+
+static void
+copy_op(Tail *tail, StoredEvent *event)
+{
+	uint8	   *op = MemoryContextAlloc(tail->context, Max(event->op_bytes, 1));
+
+	memcpy(op, event->op, event->op_bytes);
+	event->op = op;
+}
+
+static void
+reserve(Tail *tail)
+{
+	if (tail->count < tail->capacity)
+		return;
+	tail->capacity *= 2;
+	tail->events = repalloc_huge(tail->events, tail->capacity * sizeof(StoredEvent));
+}
+
+static void
+set_head(Tail *tail, const StoredEvent *event)
+{
+	tail->version = event->version;
+	tail->event = store_event_id(event);
+	tail->length = event->length;
+	tail->created_at = event->created_at;
+	tail->astral = event->astral;
+}
+
+/*
+ * A transaction with one snapshot for all must not build on what it cannot see. The violation of the
+ * primary key would stop it too, but with an error that tells no one to try again.
+ */
+static void
+check_serializable(const Tail *tail)
+{
+	DocumentRow document;
+	StoredEvent head;
+	bool		same;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	same = store_document_by_key(tail->document.key, GetActiveSnapshot(), &document) &&
+		store_creation_id(&document) == store_creation_id(&tail->document);
+	if (same)
+	{
+		if (store_head(tail->document.key, GetActiveSnapshot(), &head))
+			same = head.version == tail->version && store_event_id(&head) == tail->event;
+		else
+			same = tail->version == 0;
+	}
+	PopActiveSnapshot();
+
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent edit of document \"%s\"",
+						tail->document.doc_id),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+void
+tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapshot snapshot)
+{
+	StoreScan  *scan;
+	StoredEvent event;
+	int			i;
+
+	memset(tail, 0, sizeof(Tail));
+	tail->document = *document;
+	tail->snapshot = snapshot;
+	tail->context = CurrentMemoryContext;
+	tail->event = store_creation_id(document);
+	tail->created_at = document->created_at;
+	tail->capacity = FIRST_CAPACITY;
+	tail->events = palloc_array(StoredEvent, tail->capacity);
+
+	/* The head comes first, even where `from` lies beyond it. */
+	scan = store_scan_begin(document->key, 0, PG_INT64_MAX, true, snapshot);
+	while (tail->count < limit && store_scan_next_row(scan, &event))
+	{
+		bool		wanted = event.version > from;
+
+		if (wanted)
+		{
+			store_scan_fetch_op(scan, &event);
+			copy_op(tail, &event);
+		}
+		reserve(tail);
+		tail->events[tail->count++] = event;
+		if (!wanted)
+			break;
+	}
+	store_scan_end(scan);
+
+	for (i = 0; i < tail->count / 2; i++)
+	{
+		StoredEvent swap = tail->events[i];
+
+		tail->events[i] = tail->events[tail->count - 1 - i];
+		tail->events[tail->count - 1 - i] = swap;
+	}
+	if (tail->count > 0)
+		set_head(tail, &tail->events[tail->count - 1]);
+	tail->first = tail->version - tail->count + 1;
+	tail->first_op = tail->count > 0 && tail->events[0].op == NULL ? tail->first + 1 : tail->first;
+	if (tail->count > 0 && tail->events[0].version != tail->first)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("events of document \"%s\" are missing between versions " INT64_FORMAT " and " INT64_FORMAT,
+						document->doc_id, tail->events[0].version, tail->version)));
+
+	check_serializable(tail);
+}
+
+StoredEvent *
+tail_add(Tail *tail, const StoredEvent *event, TimestampTz now)
+{
+	StoredEvent *added;
+
+	reserve(tail);
+	added = &tail->events[tail->count];
+	*added = *event;
+	added->doc = tail->document.key;
+	added->version = tail->version + 1;
+	added->created_at = Max(now, tail->created_at);
+	added->astral = event->astral || tail->astral;
+	copy_op(tail, added);
+	tail->count++;
+	tail->added++;
+	set_head(tail, added);
+	return added;
+}
+
+void
+tail_flush(Tail **tails, int count)
+{
+	StoredEvent **rows;
+	int			nrows = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; i < count; i++)
+		nrows += tails[i]->added;
+	if (nrows == 0)
+		return;
+
+	rows = palloc_array(StoredEvent *, nrows);
+	nrows = 0;
+	for (i = 0; i < count; i++)
+	{
+		Tail	   *tail = tails[i];
+
+		for (j = tail->count - tail->added; j < tail->count; j++)
+			rows[nrows++] = &tail->events[j];
+		if (tail->added > 0)
+			changes_note(tail->document.key, tail->version);
+		tail->added = 0;
+	}
+	store_append(rows, nrows);
+	pfree(rows);
+}
