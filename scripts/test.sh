@@ -22,6 +22,7 @@ client     n   300   scripts/node-test.sh client/test
 proxy      epn 900   scripts/node-test.sh test/proxy
 e2e        epn 1500  scripts/node-test.sh test/e2e
 browser    epn 600   scripts/node-test.sh test/browser
+run        epn 300  scripts/node-test.sh test/run
 END
 }
 
