@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# demo-database.sh - the database of the demo on the server of PGHOST: roles, extension and the document readme, unless they
+# demo-database.sh - the database of the demo on the server of PGHOST: extension, roles and the document readme, unless they
 # are there.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,13 +16,11 @@ sql()
 if [ "$(sql -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'collab'")" != 1 ]; then
   sql -d postgres -c "CREATE DATABASE collab TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
 fi
-sql -d collab -f deploy/roles.sql
 if [ "$(sql -d collab -c "SELECT 1 FROM pg_extension WHERE extname = 'collab'")" = 1 ]; then
   sql -d collab -c "ALTER EXTENSION collab UPDATE"
 else
   sql -d collab -c "CREATE EXTENSION collab"
 fi
-# Once more: the script also grants on what the extension brought.
 sql -d collab -f deploy/roles.sql
 sql -d collab <<'END'
 SELECT collab.create_document('readme',
