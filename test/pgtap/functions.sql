@@ -1,0 +1,85 @@
+-- The API contract: every function with its signature, labels and who may execute it; nothing more, nothing less.
+BEGIN;
+SELECT plan(8);
+
+-- volatility (i, s, v), parallel (s, r, u), strict, whether PUBLIC may execute
+CREATE TEMP TABLE expected (signature text PRIMARY KEY, result text, kind text, volatility text, parallel text, strict boolean, everybody boolean);
+INSERT INTO expected VALUES
+	-- the type
+	('delta_in(cstring)', 'collab.delta', 'f', 'i', 's', true, true),
+	('delta_out(collab.delta)', 'cstring', 'f', 'i', 's', true, true),
+	('delta_recv(internal)', 'collab.delta', 'f', 'i', 's', true, true),
+	('delta_send(collab.delta)', 'bytea', 'f', 'i', 's', true, true),
+	('delta_to_jsonb(collab.delta)', 'jsonb', 'f', 'i', 's', true, true),
+	('delta_from_jsonb(jsonb)', 'collab.delta', 'f', 'i', 's', true, true),
+	('delta_eq(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_ne(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_lt(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_le(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_gt(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_ge(collab.delta, collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('delta_cmp(collab.delta, collab.delta)', 'integer', 'f', 'i', 's', true, true),
+	('delta_hash(collab.delta)', 'integer', 'f', 'i', 's', true, true),
+	('delta_hash_extended(collab.delta, bigint)', 'bigint', 'f', 'i', 's', true, true),
+	-- the algebra
+	('compose(first collab.delta, second collab.delta)', 'collab.delta', 'f', 'i', 's', true, true),
+	('compose(change collab.delta)', 'collab.delta', 'a', 'i', 's', false, true),
+	('delta_compose_accum(internal, collab.delta)', 'internal', 'f', 'i', 's', false, false),
+	('delta_compose_final(internal)', 'collab.delta', 'f', 'i', 's', false, false),
+	('transform(a collab.delta, b collab.delta, a_first boolean)', 'collab.delta', 'f', 'i', 's', true, true),
+	('transform_position(change collab.delta, "position" bigint, priority boolean DEFAULT false)', 'bigint', 'f', 'i', 's', true, true),
+	('invert(change collab.delta, base collab.delta)', 'collab.delta', 'f', 'i', 's', true, true),
+	('diff(a collab.delta, b collab.delta)', 'collab.delta', 'f', 'i', 's', true, true),
+	('delta_length(delta collab.delta)', 'bigint', 'f', 'i', 's', true, true),
+	('is_document(delta collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('to_text(delta collab.delta, embed text DEFAULT ''''::text)', 'text', 'f', 'i', 's', true, true),
+	('slice(delta collab.delta, first bigint, past bigint DEFAULT NULL::bigint)', 'collab.delta', 'f', 'i', 's', false, true),
+	-- keys and identity
+	('document_key(doc_id text)', 'bigint', 'f', 'i', 's', true, true),
+	('user_key(user_id text)', 'bigint', 'f', 'i', 's', true, true),
+	('event_id(author bigint, site bigint, clock bigint, created_at timestamp with time zone)', 'bigint', 'f', 'i', 's', true, true),
+	('current_user_id()', 'text', 'f', 's', 'r', false, true),
+	('internal_pass()', 'boolean', 'f', 's', 'r', false, true),
+	-- writing
+	('create_document(doc_id text, content text DEFAULT NULL::text)', 'bigint', 'f', 'v', 'u', false, false),
+	('create_document(doc_id text, content collab.delta)', 'bigint', 'f', 'v', 'u', false, false),
+	('drop_document(doc_id text)', 'boolean', 'f', 'v', 'u', true, false),
+	('submit(doc_id text, op collab.delta, base_version bigint DEFAULT NULL::bigint, site bigint DEFAULT 0, clock bigint DEFAULT NULL::bigint, base_event bigint DEFAULT NULL::bigint)', 'bigint', 'f', 'v', 'u', false, false),
+	('insert_text(doc_id text, "position" bigint, content text, attributes jsonb DEFAULT NULL::jsonb)', 'bigint', 'f', 'v', 'u', false, false),
+	('delete_text(doc_id text, "position" bigint, count bigint)', 'bigint', 'f', 'v', 'u', true, false),
+	('replace_text(doc_id text, search text, replacement text)', 'bigint', 'f', 'v', 'u', true, false),
+	('submit_batch(doc_ids text[], users text[], sites bigint[], clocks bigint[], base_versions bigint[], base_events bigint[], piece_counts integer[], pieces bytea[], wait boolean DEFAULT false, OUT message integer, OUT piece integer, OUT status text, OUT version bigint, OUT event bigint, OUT at timestamp with time zone, OUT op bytea, OUT code text, OUT detail text)', 'SETOF record', 'f', 'v', 'u', true, false),
+	-- reading
+	('document(doc_id text)', 'collab.delta', 'f', 's', 's', true, false),
+	('document(doc_id text, version bigint)', 'collab.delta', 'f', 's', 's', true, false),
+	('document_at(doc_id text, at timestamp with time zone)', 'collab.delta', 'f', 's', 's', true, false),
+	('text(doc_id text)', 'text', 'f', 's', 's', true, false),
+	('text(doc_id text, version bigint)', 'text', 'f', 's', 's', true, false),
+	('events_since(doc_id text, version bigint, max_events bigint DEFAULT NULL::bigint)', 'TABLE(version bigint, event bigint, site bigint, clock bigint, base_version bigint, author text, op collab.delta, length bigint, created_at timestamp with time zone)', 'f', 's', 's', false, false),
+	('open_document(doc_id text, user_id text, site bigint, last_version bigint, last_event bigint, pending integer, max_events integer)', 'TABLE(kind text, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea, reason text, head bigint)', 'f', 's', 's', false, false),
+	('fetch_events(keys bigint[], after bigint[], max_events integer)', 'TABLE(key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea)', 'f', 's', 's', true, false),
+	('heads(keys bigint[])', 'TABLE(key bigint, version bigint, event bigint)', 'f', 's', 's', true, false);
+
+CREATE TEMP VIEW members AS
+	SELECT p.*, p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS signature
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+		JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+	WHERE e.extname = 'collab';
+
+SELECT set_eq('SELECT signature FROM members', 'SELECT signature FROM expected', 'these functions and no others');
+SELECT set_eq('SELECT signature, pg_get_function_result(oid) FROM members', 'SELECT signature, result FROM expected', 'results');
+SELECT set_eq('SELECT signature, prokind::text FROM members', 'SELECT signature, kind FROM expected', 'functions and aggregates');
+SELECT set_eq('SELECT signature, provolatile::text, proparallel::text, proisstrict FROM members',
+			  'SELECT signature, volatility, parallel, strict FROM expected', 'volatility, parallel safety, strictness');
+SELECT set_eq($$SELECT signature FROM members WHERE has_function_privilege('public', oid, 'EXECUTE')$$,
+			  'SELECT signature FROM expected WHERE everybody', 'what PUBLIC may execute');
+SELECT is_empty('SELECT signature FROM members WHERE proleakproof', 'nothing claims to be leakproof');
+SELECT is_empty($$SELECT signature FROM members WHERE prosecdef AND (proconfig IS NULL OR NOT proconfig::text LIKE '%search_path=pg_catalog, pg_temp%'
+				  OR has_function_privilege('public', oid, 'EXECUTE'))$$,
+				'security definer functions pin search_path and are not for everybody');
+SELECT is_empty($$SELECT signature FROM members m JOIN pg_language l ON l.oid = m.prolang
+				  WHERE l.lanname IN ('sql', 'plpgsql') AND (proconfig IS NULL OR NOT proconfig::text LIKE '%search_path=pg_catalog, pg_temp%')$$,
+				'functions in SQL and PL/pgSQL pin search_path');
+
+SELECT * FROM finish();
+ROLLBACK;
