@@ -403,7 +403,7 @@ export class CollabClient extends Emitter {
       this.fail(code, message, { detail: error.detail });
     } else if (retryIn !== undefined) {
       this.fail(code, message, { detail: error.detail, retryIn });
-      this.sender.retry(retryIn);
+      this.sender.retry(clock, retryIn);
     } else if (STAND_ELSEWHERE.has(code)) {
       this.link.again(true);
     } else if (code === PROTOCOL_ERROR && clock !== this.disputed) {

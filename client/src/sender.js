@@ -30,6 +30,8 @@ export class Sender {
     this.connected = false;
     this.connections = 0;
     this.scheduled = false;
+    /* The first clock of the message in flight. */
+    this.first = 0;
   }
 
   /* The connection is ready for messages of up to `maxBytes`. */
@@ -71,6 +73,7 @@ export class Sender {
       return room >= 0;
     });
     if (taken > 0) {
+      this.first = engine.pieces[0].clock;
       this.dispatch();
     } else {
       this.tooBig(engine.pieces[0]);
@@ -88,8 +91,11 @@ export class Sender {
     }
   }
 
-  /* The server could not do it now: the same message again, after a while. */
-  retry(delay) {
+  /* The server could not do the message with this clock now: the same again, after a while. */
+  retry(clock, delay) {
+    if (clock < this.first) {
+      return;
+    }
     this.runtime.clearTimeout(this.timer);
     this.timer = this.runtime.setTimeout(() => {
       this.timer = null;
