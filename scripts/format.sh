@@ -7,7 +7,7 @@ formatter=$(command -v clang-format-14 || command -v clang-format) || die "clang
 "$formatter" --version | grep -q 'version 14\.' || die "the style is defined by clang-format 14, this is $("$formatter" --version)"
 
 cd "$top"
-mapfile -t files < <(git ls-files -co --exclude-standard -- '*.c' '*.h')
+mapfile -t files < <(project_files '*.c' '*.h')
 if [ "${1:-}" = --check ]; then
   failed=0
   for file in "${files[@]}"; do

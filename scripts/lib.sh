@@ -116,6 +116,23 @@ version()
   sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$top/collab.control"
 }
 
+# project_files [PATTERN...]: the project's own files, one a line, relative to the top; a source archive has no git to ask.
+project_files()
+{
+  if git -c safe.directory="$top" -C "$top" rev-parse --git-dir >/dev/null 2>&1; then
+    git -c safe.directory="$top" -C "$top" ls-files -co --exclude-standard -- "$@" |
+      while read -r file; do [ ! -f "$top/$file" ] || say "$file"; done
+  else
+    (cd "$top" && find . \( -name node_modules -o -path ./build -o -path ./.run -o -path ./results \) -prune -o -type f -print) |
+      sed 's|^\./||' | while read -r file; do
+      for pattern in "${@:-*}"; do
+        # shellcheck disable=SC2254 # it is a pattern
+        case $file in $pattern) say "$file" && break ;; esac
+      done
+    done
+  fi
+}
+
 # prepare "WHAT FOR" "PARTS": the packages for deps.sh's WHAT FOR, then the parts among e(xtension, installed), p(roxy) and
 # n(pm packages, client), each as a step. Sets PG_CONFIG.
 prepare()

@@ -30,24 +30,19 @@ none()
   fi
 }
 
-tracked()
-{
-  git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || say "$file"; done
-}
-
 machine_paths()
 {
-  tracked | xargs -d '\n' grep -nIE '(^|[^A-Za-z0-9_.])/(home|root|work|farm)/[a-z]|/tmp/(w|pg-)[/a-z]|"resolved": *"http' -- | grep -v '^scripts/lint.sh:'
+  project_files | grep -v '^scripts/lint\.sh$' | xargs -d '\n' grep -nIE '(^|[^A-Za-z0-9_.])/(home|root|work|farm)/[a-z]|/tmp/(w|pg-)[/a-z]|"resolved": *"http' --
 }
 
 long_files()
 {
-  tracked '*.c' '*.h' '*.mjs' '*.js' | xargs -d '\n' wc -l | awk '$1 > 1000 && $2 != "total"'
+  project_files '*.c' '*.h' '*.mjs' '*.js' | xargs -d '\n' wc -l | awk '$1 > 1000 && $2 != "total"'
 }
 
 shell_scripts()
 {
-  tracked | while read -r file; do
+  project_files | while read -r file; do
     case $file in
       *.sh) say "$file" ;;
       *.*) ;;
@@ -64,7 +59,7 @@ shellcheck_all()
 
 purpose_lines()
 {
-  tracked 'core/*.[ch]' 'extension/*.[ch]' 'proxy/*.[ch]' | while read -r file; do
+  project_files 'core/*.[ch]' 'extension/*.[ch]' 'proxy/*.[ch]' | while read -r file; do
     head -n 1 "$file" | grep -qE "^/\* ${file##*/} - |^/\*\$" || say "$file: no one-line purpose at the top"
   done
 }
