@@ -21,4 +21,11 @@
 #define COLLAB_INPUT_ERROR(fcinfo, ...) ereport(ERROR, __VA_ARGS__)
 #endif
 
+/* Who includes utils/acl.h and catalog/pg_database.h: does the role own the database? */
+#if PG_VERSION_NUM >= 160000
+#define COLLAB_DATABASE_OWNERCHECK(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define COLLAB_DATABASE_OWNERCHECK(database, role) pg_database_ownercheck((database), (role))
+#endif
+
 #endif

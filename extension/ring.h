@@ -1,8 +1,10 @@
-/* ring.h - shared memory between committing transactions and the notifier of their database. */
+/* ring.h - shared memory between committing transactions, the notifier of their database, and the launcher. */
 #ifndef COLLAB_RING_H
 #define COLLAB_RING_H
 
 #include "postgres.h"
+
+#include "datatype/timestamp.h"
 
 #include "changes.h"
 
@@ -19,5 +21,43 @@ extern int	ring_slot_of_database(void);
 
 /* Copies changes in and wakes the notifier. Cannot fail and never waits for it: what does not fit becomes "everything". */
 extern void ring_push(int slot, const Change *changes, int count, bool everything);
+
+/* ---- the notifier ---- */
+
+/* Takes over a slot until this process exits. False: the slot is another database's now, or has its notifier. */
+extern bool ring_attach(int slot, Oid database);
+
+/* Empties the slot into `changes` (RING_CAPACITY of them). False: there was nothing. */
+extern bool ring_drain(Change *changes, int *count, bool *everything);
+
+/* The last drained changes were told: an exit from now on need not have them told again. */
+extern void ring_drained(void);
+
+/* Somebody wants this process gone. */
+extern bool ring_must_leave(void);
+
+/* Somebody dropped something: is the extension still there? Reading it clears it. */
+extern bool ring_must_check(void);
+
+/* ---- the launcher ---- */
+
+extern void ring_attach_launcher(void);
+
+/* A slot whose database wants a notifier and may have one now, or -1; then `wait_ms` says when to look again (-1: when woken). */
+extern int	ring_next_wanted(Oid *database, long *wait_ms);
+
+/* Nothing more is started for this slot for a while, unless a notifier attaches. */
+extern void ring_hold_off(int slot, int milliseconds);
+
+/* ---- commands on databases ---- */
+
+/* Makes a database's notifier leave, and returns when it has, or after a few seconds anyway. */
+extern void ring_expel(Oid database);
+
+/* The database is no more. */
+extern void ring_forget(Oid database);
+
+/* The notifier of this database looks whether the extension is still there. Safe at commit. */
+extern void ring_request_check(void);
 
 #endif

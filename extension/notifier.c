@@ -1,0 +1,115 @@
+/* notifier.c - the process of one database that turns what was committed into notifications. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "guc.h"
+#include "launcher.h"
+#include "ring.h"
+
+/*
+ * A transaction that did NOTIFY holds a lock of the whole cluster while it commits, through its flush and through the wait for a
+ * synchronous standby. Here that is one short transaction every few milliseconds that waits for neither, instead of everybody's.
+ */
+
+static Change drained[RING_CAPACITY];
+
+static bool
+extension_exists(void)
+{
+	Oid			schema = get_namespace_oid(CATALOG_SCHEMA, true);
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid("events", schema));
+}
+
+/* One transaction: false where the extension is no more. */
+static bool
+notify(int count, bool everything)
+{
+	bool		exists;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	pgstat_report_activity(STATE_RUNNING, "notify");
+	exists = extension_exists();
+	if (exists && (count > 0 || everything))
+		changes_notify(drained, count, everything);
+	CommitTransactionCommand();
+	ring_drained();
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return exists;
+}
+
+static void
+wait_latch(long milliseconds)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0),
+					 milliseconds, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+void
+collab_notifier_main(Datum arg)
+{
+	TimestampTz last = 0;
+	Oid			database;
+	Oid			role;
+
+	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(Oid));
+	memcpy(&role, MyBgworkerEntry->bgw_extra + sizeof(Oid), sizeof(Oid));
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
+
+	if (!ring_attach(DatumGetInt32(arg), database))
+		proc_exit(0);
+
+	for (;;)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		long		due = TimestampDifferenceMilliseconds(now, TimestampTzPlusMilliseconds(last, guc_notify_interval));
+		bool		check;
+		bool		everything;
+		int			count;
+
+		if (ring_must_leave())
+			proc_exit(0);
+		if (due > 0)
+		{
+			/* Just notified: gather. A database that is quiet is notified at once. */
+			wait_latch(due);
+			continue;
+		}
+
+		check = ring_must_check();
+		if (ring_drain(drained, &count, &everything) || check)
+		{
+			last = now;
+			if (!notify(count, everything))
+				proc_exit(0);
+		}
+		else
+			wait_latch(-1);
+	}
+}
