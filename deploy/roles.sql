@@ -1,7 +1,8 @@
 -- roles.sql - the roles that collab works with, and what each may do. Repeatable.
 --
 -- Roles and grants on parameters belong to the whole cluster, so the extension's script does not make them. Run this as a superuser in
--- every database that has the extension, after CREATE EXTENSION, after every upgrade of it and after restoring a dump:
+-- every database that has the extension, after CREATE EXTENSION, after every upgrade of it and after restoring a dump. In a
+-- database without the extension it makes the roles only, which is what a dump wants to find:
 --
 --	psql -X -v ON_ERROR_STOP=1 -d DATABASE -f roles.sql
 --
@@ -19,12 +20,6 @@ DO $roles$
 DECLARE
 	role pg_catalog.text;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'collab') THEN
-		RAISE EXCEPTION USING
-			MESSAGE = pg_catalog.format('database %I does not have the extension', pg_catalog.current_database()),
-			HINT = 'CREATE EXTENSION collab first.';
-	END IF;
-
 	FOREACH role IN ARRAY ARRAY['collab_owner', 'collab_worker', 'collab_proxy', 'collab_app']::pg_catalog.text[] LOOP
 		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) role::pg_catalog.name) THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I', role);
@@ -47,13 +42,22 @@ COMMENT ON ROLE collab_app IS 'for roles of applications that edit documents of 
 ALTER ROLE collab_proxy SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE collab_proxy SET lock_timeout = '5s';
 
-DO $grants$
+-- The one who may say for whom he works.
+GRANT SET ON PARAMETER collab.user_id TO collab_proxy;
+
+DO $connect$
+BEGIN
+	EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO collab_worker, collab_proxy', pg_catalog.current_database());
+END
+$connect$;
+
+SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'collab') AS has_extension \gset
+\if :has_extension
+
+DO $owner$
 DECLARE
 	object record;
-	database pg_catalog.text := pg_catalog.current_database();
 BEGIN
-	EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO collab_worker, collab_proxy', database);
-
 	-- Nothing belongs to a superuser: what runs or is looked up with an owner's rights shall have few.
 	ALTER SCHEMA collab OWNER TO collab_owner;
 	FOR object IN
@@ -75,12 +79,9 @@ BEGIN
 		END IF;
 	END LOOP;
 END
-$grants$;
+$owner$;
 
 GRANT USAGE ON SCHEMA collab TO collab_worker, collab_proxy, collab_app;
-
--- The one who may say for whom he works.
-GRANT SET ON PARAMETER collab.user_id TO collab_proxy;
 
 GRANT EXECUTE ON FUNCTION
 	collab.submit_batch(text[], text[], bigint[], bigint[], bigint[], bigint[], integer[], bytea[], boolean),
@@ -104,5 +105,7 @@ GRANT EXECUTE ON FUNCTION
 	collab.text(text, bigint),
 	collab.events_since(text, bigint, bigint)
 TO collab_app;
+
+\endif
 
 COMMIT;
