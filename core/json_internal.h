@@ -61,6 +61,9 @@ bool json_scratch_sort(JsonScratch *scratch, size_t from);
 /* json_canonical with stacks of the caller's. */
 bool json_canonical_with(JsonReader *r, JsonScratch *scratch, Buf *out);
 
+/* Whether these bytes are what json_canonical writes. Allocates nothing. */
+bool json_is_canonical(const char *json, size_t bytes, int max_depth);
+
 /* ---- json.c ---- */
 
 /* Fails at the reader's position unless it has failed before; returns false. */
