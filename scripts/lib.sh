@@ -49,19 +49,23 @@ as_root()
   fi
 }
 
-# as_user USER command...: as that user with that user's home; USER may be the one who asks. The command replaces no
-# process group, so a signal to the group still reaches it.
+# become USER: sets the array `prefix` to what makes a command run as that user, with that user's home. Every word of it
+# replaces itself by the next, so the process keeps its number and gets its signals.
+become()
+{
+  prefix=()
+  if [ "$1" != "$(id -un)" ]; then
+    prefix=(setpriv --reuid="$1" --regid="$(id -g "$1")" --init-groups
+      env HOME="$(getent passwd "$1" | cut -d: -f6)" USER="$1" LOGNAME="$1")
+  fi
+}
+
 as_user()
 {
-  local user=$1 home
+  local prefix
+  become "$1"
   shift
-  if [ "$user" = "$(id -un)" ]; then
-    "$@"
-  else
-    home=$(getent passwd "$user" | cut -d: -f6)
-    setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
-      env HOME="$home" USER="$user" LOGNAME="$user" "$@"
-  fi
+  "${prefix[@]}" "$@"
 }
 
 # The user who owns the source files builds them, so that root leaves no files behind that the owner cannot touch.

@@ -129,12 +129,13 @@ healthy()
 
 start_proxy()
 {
-  local i old
+  local i old prefix
   old=$(cat "$state/proxy.pid" 2>/dev/null || true)
   if [ -n "$old" ] && is_our_proxy "$old"; then
     end_proxy "$old"
   fi
-  as_user "$user" setsid "$binary" --config "$state/proxy.conf" >"$state/proxy.log" 2>&1 </dev/null 9>&- &
+  become "$user"
+  "${prefix[@]}" setsid "$binary" --config "$state/proxy.conf" >"$state/proxy.log" 2>&1 </dev/null 9>&- &
   proxy=$!
   say "$proxy" >"$state/proxy.pid"
   for ((i = 0; i < 200; i++)); do
