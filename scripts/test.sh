@@ -62,12 +62,17 @@ field()
 }
 
 needs=$(for name in "${chosen[@]}"; do field "$name" 2; done)
+trap 'say "0 passed, 1 failed, 0 skipped"' EXIT # without the parts nothing can be tested
 prepare "build run test" "$needs"
+trap - EXIT
 
 passed=0
 failed=0
 skipped=0
 failures=()
+suite=
+become "$(build_user)"
+trap '[ -z "$suite" ] || { kill -TERM "$suite"; wait "$suite"; }; say; say "interrupted"; exit 130' INT TERM HUP
 for name in "${chosen[@]}"; do
   limit=$(field "$name" 3)
   command=$(field "$name" 4)
@@ -76,7 +81,11 @@ for name in "${chosen[@]}"; do
   printf '%-12s' "$name"
   started=$SECONDS
   status=0
-  as_builder env COLLAB_KEEP_LOG="$logs/$name-postgres.log" timeout -k 30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null || status=$?
+  # In the background, because `wait` can be interrupted; `timeout` passes the end on to all that the suite started.
+  "${prefix[@]}" env COLLAB_KEEP_LOG="$logs/$name-postgres.log" timeout -k 30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
+  suite=$!
+  wait "$suite" || status=$?
+  suite=
   read -r p f s < <(count "$log")
   why=
   if [ $status = 124 ] || [ $status = 137 ]; then
