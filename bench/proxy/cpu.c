@@ -32,8 +32,9 @@ read_stat(pid_t pid, ProcStat *out)
 	fclose(file);
 	/* the command name may hold spaces: fields are counted from its closing parenthesis */
 	after = ok ? strrchr(line, ')') : NULL;
-	return after != NULL && sscanf(after + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &out->parent,
-								   &out->user, &out->system, &out->reaped_user, &out->reaped_system) == 5;
+	return after != NULL &&
+		   sscanf(after + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &out->parent,
+				  &out->user, &out->system, &out->reaped_user, &out->reaped_system) == 5;
 }
 
 static double
@@ -64,7 +65,8 @@ cpu_family(pid_t pid)
 	if (proc == NULL)
 		return seconds(total);
 	while ((entry = readdir(proc)) != NULL)
-		if (isdigit((unsigned char) entry->d_name[0]) && read_stat(atoi(entry->d_name), &st) && st.parent == pid)
+		if (isdigit((unsigned char) entry->d_name[0]) && read_stat(atoi(entry->d_name), &st) &&
+			st.parent == pid)
 			total += (double) st.user + (double) st.system;
 	closedir(proc);
 	return seconds(total);

@@ -15,24 +15,25 @@
  * acknowledged (saturation); with it, operations start on an even schedule and a late one counts from when it was due.
  * Latencies use this process's clock on both ends. Prints one JSON object.
  */
-#define RECENT 64 /* send times kept per client, by clock; one is in flight, others may still be arriving elsewhere */
+#define RECENT                                                                                               \
+	64 /* send times kept per client, by clock; one is in flight, others may still be arriving elsewhere */
 
 typedef struct Typist
 {
-	WsClient ws;
-	char	 path[192];
-	int64_t	 site;
-	int64_t	 clock;
-	int64_t	 version;
-	int64_t	 target; /* welcome.version */
-	char	 event[17];
-	bool	 synced;
-	bool	 in_flight;
-	bool	 due; /* an operation became due while one was in flight */
-	uint64_t due_at;
-	uint64_t sent_at[RECENT];
-	char	 message[256]; /* the one in flight, for a resend */
-	size_t	 message_bytes;
+	WsClient   ws;
+	char	   path[192];
+	int64_t	   site;
+	int64_t	   clock;
+	int64_t	   version;
+	int64_t	   target; /* welcome.version */
+	char	   event[17];
+	bool	   synced;
+	bool	   in_flight;
+	bool	   due; /* an operation became due while one was in flight */
+	uint64_t   due_at;
+	uint64_t   sent_at[RECENT];
+	char	   message[256]; /* the one in flight, for a resend */
+	size_t	   message_bytes;
 	uv_timer_t retry;
 } Typist;
 
@@ -125,10 +126,11 @@ send_operation(Typist *t, uint64_t counted_from)
 	t->clock++;
 	if (retain > 0)
 		snprintf(skip, sizeof skip, "{\"retain\":%lld},", (long long) retain);
-	t->message_bytes = (size_t) snprintf(t->message, sizeof t->message,
-										 "{\"type\":\"op\",\"clock\":%lld,\"base_version\":%lld,\"base_event\":\"%s\","
-										 "\"op\":{\"ops\":[%s{\"insert\":\"x\"}]}}",
-										 (long long) t->clock, (long long) t->version, t->event, skip);
+	t->message_bytes =
+		(size_t) snprintf(t->message, sizeof t->message,
+						  "{\"type\":\"op\",\"clock\":%lld,\"base_version\":%lld,\"base_event\":\"%s\","
+						  "\"op\":{\"ops\":[%s{\"insert\":\"x\"}]}}",
+						  (long long) t->clock, (long long) t->version, t->event, skip);
 	t->sent_at[t->clock % RECENT] = counted_from;
 	t->in_flight = true;
 	t->due = false;
@@ -274,7 +276,8 @@ on_open(WsClient *ws)
 {
 	Typist *t = ws->user;
 	char	message[128];
-	int		n = snprintf(message, sizeof message, "{\"type\":\"open\",\"site\":%lld,\"pending\":0}", (long long) t->site);
+	int		n = snprintf(message, sizeof message, "{\"type\":\"open\",\"site\":%lld,\"pending\":0}",
+						 (long long) t->site);
 
 	ws_send(ws, message, (size_t) n);
 }
@@ -352,45 +355,70 @@ print_result(void)
 	double seconds = (double) (result.ended - result.started) / 1e9;
 	double ops = result.acked > 0 ? (double) result.acked : 1;
 
-	printf("{\"docs\":%d,\"editors\":%d,\"rate\":%.0f,\"seconds\":%.2f,\"acked_per_s\":%.1f,\"delivered_per_s\":%.1f,"
-		   "\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,\"propagation_p50_ms\":%.3f,\"propagation_p99_ms\":%.3f,"
-		   "\"cpu_proxy_us\":%.2f,\"cpu_postgres_us\":%.2f,\"cpu_load_us\":%.2f,\"errors\":%llu,\"retries\":%llu,"
-		   "\"closed\":%llu}\n",
-		   opt.docs, opt.editors, opt.rate, seconds, (double) result.acked / seconds,
-		   (double) result.delivered / seconds, samples_quantile_ms(&result.ack, 0.5),
-		   samples_quantile_ms(&result.ack, 0.99), samples_quantile_ms(&result.propagation, 0.5),
-		   samples_quantile_ms(&result.propagation, 0.99), result.cpu_proxy * 1e6 / ops, result.cpu_postgres * 1e6 / ops,
-		   result.cpu_self * 1e6 / ops, (unsigned long long) result.errors, (unsigned long long) result.retries,
-		   (unsigned long long) result.closed);
+	printf(
+		"{\"docs\":%d,\"editors\":%d,\"rate\":%.0f,\"seconds\":%.2f,\"acked_per_s\":%.1f,\"delivered_per_s\":%.1f,"
+		"\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,\"propagation_p50_ms\":%.3f,\"propagation_p99_ms\":%.3f,"
+		"\"cpu_proxy_us\":%.2f,\"cpu_postgres_us\":%.2f,\"cpu_load_us\":%.2f,\"errors\":%llu,\"retries\":%llu,"
+		"\"closed\":%llu}\n",
+		opt.docs, opt.editors, opt.rate, seconds, (double) result.acked / seconds,
+		(double) result.delivered / seconds, samples_quantile_ms(&result.ack, 0.5),
+		samples_quantile_ms(&result.ack, 0.99), samples_quantile_ms(&result.propagation, 0.5),
+		samples_quantile_ms(&result.propagation, 0.99), result.cpu_proxy * 1e6 / ops,
+		result.cpu_postgres * 1e6 / ops, result.cpu_self * 1e6 / ops, (unsigned long long) result.errors,
+		(unsigned long long) result.retries, (unsigned long long) result.closed);
 }
 
 static void
 parse_options(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"host", 1, NULL, 'h'},	  {"port", 1, NULL, 'p'},  {"prefix", 1, NULL, 'n'}, {"docs", 1, NULL, 'd'},
-		{"editors", 1, NULL, 'e'}, {"span", 1, NULL, 's'},	{"seconds", 1, NULL, 't'}, {"warmup", 1, NULL, 'w'},
-		{"rate", 1, NULL, 'r'},	  {"proxy", 1, NULL, 'P'}, {"postmaster", 1, NULL, 'Q'}, {NULL, 0, NULL, 0}};
+		{"host", 1, NULL, 'h'},	   {"port", 1, NULL, 'p'},		 {"prefix", 1, NULL, 'n'},
+		{"docs", 1, NULL, 'd'},	   {"editors", 1, NULL, 'e'},	 {"span", 1, NULL, 's'},
+		{"seconds", 1, NULL, 't'}, {"warmup", 1, NULL, 'w'},	 {"rate", 1, NULL, 'r'},
+		{"proxy", 1, NULL, 'P'},   {"postmaster", 1, NULL, 'Q'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
 		switch (c)
 		{
-			case 'h': opt.host = optarg; break;
-			case 'p': opt.port = atoi(optarg); break;
-			case 'n': opt.prefix = optarg; break;
-			case 'd': opt.docs = atoi(optarg); break;
-			case 'e': opt.editors = atoi(optarg); break;
-			case 's': opt.span = atoi(optarg); break;
-			case 't': opt.seconds = atof(optarg); break;
-			case 'w': opt.warmup = atof(optarg); break;
-			case 'r': opt.rate = atof(optarg); break;
-			case 'P': opt.proxy = atoi(optarg); break;
-			case 'Q': opt.postmaster = atoi(optarg); break;
+			case 'h':
+				opt.host = optarg;
+				break;
+			case 'p':
+				opt.port = atoi(optarg);
+				break;
+			case 'n':
+				opt.prefix = optarg;
+				break;
+			case 'd':
+				opt.docs = atoi(optarg);
+				break;
+			case 'e':
+				opt.editors = atoi(optarg);
+				break;
+			case 's':
+				opt.span = atoi(optarg);
+				break;
+			case 't':
+				opt.seconds = atof(optarg);
+				break;
+			case 'w':
+				opt.warmup = atof(optarg);
+				break;
+			case 'r':
+				opt.rate = atof(optarg);
+				break;
+			case 'P':
+				opt.proxy = atoi(optarg);
+				break;
+			case 'Q':
+				opt.postmaster = atoi(optarg);
+				break;
 			default:
-				fprintf(stderr, "usage: load --port N --prefix NAME --docs N --editors N [--rate N] [--seconds N] "
-								"[--warmup N] [--span UNITS] [--proxy PID] [--postmaster PID]\n"
-								"documents NAME-0 ... NAME-(docs-1) must exist and be at least --span units long\n");
+				fprintf(stderr,
+						"usage: load --port N --prefix NAME --docs N --editors N [--rate N] [--seconds N] "
+						"[--warmup N] [--span UNITS] [--proxy PID] [--postmaster PID]\n"
+						"documents NAME-0 ... NAME-(docs-1) must exist and be at least --span units long\n");
 				exit(2);
 		}
 }

@@ -12,7 +12,7 @@ typedef struct Samples
 	size_t	  capacity;
 } Samples;
 
-void   samples_add(Samples *s, uint64_t nanoseconds);
+void samples_add(Samples *s, uint64_t nanoseconds);
 /* Milliseconds at quantile q (0..1); sorts in place; 0 without samples. */
 double samples_quantile_ms(Samples *s, double q);
 void   samples_free(Samples *s);

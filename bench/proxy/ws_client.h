@@ -39,8 +39,8 @@ struct WsClient
 };
 
 /* path and host must outlive the connection. Returns a negative libuv error, or 0. */
-int	 ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const char *host, const char *path,
-				const WsHandlers *handlers, void *user);
+int ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const char *host, const char *path,
+			   const WsHandlers *handlers, void *user);
 /* Sends one text frame; the text is copied. */
 void ws_send(WsClient *ws, const char *text, size_t bytes);
 void ws_close(WsClient *ws);
