@@ -16,7 +16,8 @@ if [ "${1:-}" = --check ]; then
       failed=$((failed + 1))
     fi
   done
-  say "format: $((${#files[@]} - failed)) passed, $failed failed, 0 skipped"
+  say "${#files[@]} files looked at"
+  say "format: $((failed == 0)) passed, $((failed > 0)) failed, 0 skipped"
   [ $failed = 0 ]
 else
   "$formatter" --style=file -i "${files[@]}"
