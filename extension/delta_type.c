@@ -66,6 +66,21 @@ input_sqlstate(CollabStatus status, int invalid)
 	}
 }
 
+/* The message for it; `invalid` is for what has the wrong form. */
+static const char *
+input_message(CollabStatus status, const char *invalid)
+{
+	switch (status)
+	{
+		case COLLAB_NOMEM:
+			return "out of memory while reading a value of type collab.delta";
+		case COLLAB_LIMIT:
+			return "value is too large or too deeply nested for type collab.delta";
+		default:
+			return invalid;
+	}
+}
+
 PG_FUNCTION_INFO_V1(delta_in);
 Datum
 delta_in(PG_FUNCTION_ARGS)
@@ -82,7 +97,7 @@ delta_in(PG_FUNCTION_ARGS)
 	if (status != COLLAB_OK)
 		COLLAB_INPUT_ERROR(fcinfo,
 						   (errcode(input_sqlstate(status, ERRCODE_INVALID_TEXT_REPRESENTATION)),
-							errmsg("invalid input syntax for type %s", "collab.delta"),
+							errmsg_internal("%s", input_message(status, "invalid input syntax for type collab.delta")),
 							errdetail_internal("%s", errors_detail(&err))));
 
 	PG_RETURN_DATUM(delta_to_datum(&delta));
@@ -135,7 +150,7 @@ delta_recv(PG_FUNCTION_ARGS)
 	if (status != COLLAB_OK)
 		ereport(ERROR,
 				(errcode(input_sqlstate(status, ERRCODE_INVALID_BINARY_REPRESENTATION)),
-				 errmsg("invalid binary format of type %s", "collab.delta"),
+				 errmsg_internal("%s", input_message(status, "invalid binary format of type collab.delta")),
 				 errdetail_internal("%s", errors_detail(&err))));
 
 	PG_RETURN_DATUM(delta_to_datum(&delta));
@@ -179,7 +194,7 @@ delta_from_jsonb(PG_FUNCTION_ARGS)
 	if (status != COLLAB_OK)
 		ereport(ERROR,
 				(errcode(input_sqlstate(status, ERRCODE_INVALID_PARAMETER_VALUE)),
-				 errmsg("cannot cast this jsonb value to type %s", "collab.delta"),
+				 errmsg_internal("%s", input_message(status, "cannot cast this jsonb value to type collab.delta")),
 				 errdetail_internal("%s", errors_detail(&err))));
 
 	PG_RETURN_DATUM(delta_to_datum(&delta));

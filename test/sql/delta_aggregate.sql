@@ -1,5 +1,7 @@
 -- The aggregate compose(delta ORDER BY version).
 
+SET search_path = public, collab;
+
 CREATE TEMP TABLE changes (doc int, version int, op collab.delta);
 INSERT INTO changes VALUES
 	(1, 1, '[{"insert":"Hello"}]'),

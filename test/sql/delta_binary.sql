@@ -1,5 +1,8 @@
 -- The binary form: what is sent comes back, and no bytes that somebody sends harm the server.
 
+SET search_path = public, collab;
+\set SHOW_CONTEXT never
+
 CREATE TEMP TABLE sent (id int, d collab.delta);
 INSERT INTO sent VALUES
 	(1, '[]'),

@@ -1,5 +1,7 @@
 -- Casts between collab.delta, jsonb and text.
 
+SET search_path = public, collab;
+
 SELECT '[{"insert":"a","attributes":{"b":1}}]'::collab.delta::jsonb;
 SELECT '{"ops":[{"insert":"a"},{"retain":2}]}'::jsonb::collab.delta;
 SELECT '[{"insert":"é😀"}]'::jsonb::collab.delta;

@@ -1,9 +1,11 @@
 -- The algebra in SQL. What the functions compute is compared with npm quill-delta elsewhere; here: that each is wired to the right one.
 
+SET search_path = public, collab;
+
 SELECT collab.compose('[{"insert":"Hello"}]', '[{"retain":5},{"insert":" World"}]');
 SELECT collab.compose('[{"insert":"Hello","attributes":{"bold":true}}]', '[{"retain":5,"attributes":{"bold":null}}]');
 SELECT collab.compose('[{"retain":5,"attributes":{"bold":true}}]', '[{"retain":5,"attributes":{"bold":null}}]');
-SELECT '[{"insert":"Hello"}]'::collab.delta OPERATOR(collab.||) '[{"delete":1},{"insert":"J"}]';
+SELECT '[{"insert":"Hello"}]'::collab.delta || '[{"delete":1},{"insert":"J"}]';
 SELECT collab.compose('[{"retain":2},{"insert":"x"}]', '[{"retain":9},{"delete":2}]');
 
 -- the second change reaches past the end of the document, or cuts a surrogate pair

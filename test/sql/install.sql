@@ -1,5 +1,6 @@
 -- CREATE EXTENSION refuses a schema that somebody prepared, and leaves with everything it brought.
 
+\set SHOW_CONTEXT never
 SELECT current_database() AS main \gset
 CREATE ROLE regress_collab_mallory;
 CREATE DATABASE regress_collab_install TEMPLATE template0 ENCODING 'UTF8';

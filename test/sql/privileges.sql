@@ -50,7 +50,7 @@ TRUNCATE collab.events;
 -- settings: a user name cannot be forged, limits cannot be lifted, and no other names exist
 SET collab.user_id = 'somebody else';
 SELECT set_config('collab.user_id', 'somebody else', false);
-SET LOCAL collab.max_document_units = 1000000;
+SET collab.max_document_units = 1000000;
 SET collab.max_operation_bytes = 1000000;
 RESET ROLE;
 SET collab.no_such_setting = 1;

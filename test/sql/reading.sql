@@ -1,5 +1,7 @@
 -- Reading documents: any version, any time, the events; and what proxies ask for.
 
+SET search_path = public, collab;
+
 SELECT collab.create_document('reading');
 SELECT collab.document('reading'), collab.text('reading') = '' AS empty;
 SELECT collab.submit('reading', '[{"insert":"Hello"}]');

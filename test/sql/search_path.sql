@@ -28,4 +28,5 @@ SELECT message, status, code FROM collab.submit_batch('{hostile}', '{alice}', '{
 SELECT pg_catalog.count(*) FROM collab.document_list;
 SELECT collab.drop_document('hostile');
 RESET search_path;
+SET client_min_messages = warning;
 DROP SCHEMA hostile CASCADE;
