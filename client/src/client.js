@@ -243,6 +243,7 @@ export class CollabClient extends Emitter {
     } catch (error) {
       this.fault(error);
     }
+    this.correctCursor();
     this.keeper.mark();
     this.report();
   }
@@ -279,8 +280,7 @@ export class CollabClient extends Emitter {
       case 'ack':
         return this.onAck(message);
       case 'presence':
-        this.people.take(message);
-        return this.showPeople();
+        return this.onPresence(message);
       case 'heartbeat':
         return this.onHeartbeat(message);
       case 'welcome':
@@ -321,7 +321,7 @@ export class CollabClient extends Emitter {
     const first = !this.ready;
     const change = this.engine.restart({ version, event, content: new Delta(content.ops), appliedClock });
     this.wholeContent = false;
-    this.people.restart(version, change.base);
+    this.people.restart(version);
     this.changed(change.view, 'resync');
     if (first) {
       this.emit('ready', { content: this.content });
@@ -343,7 +343,7 @@ export class CollabClient extends Emitter {
         const { own, base, view } = this.engine.receive(event);
         this.people.advance(event.version, base[0], event.user);
         if (own) {
-          this.acknowledged();
+          this.link.backoff.proved();
         } else {
           changes.push(view);
           users.add(event.user);
@@ -360,14 +360,9 @@ export class CollabClient extends Emitter {
   onAck(message) {
     const { base } = this.engine.acknowledge({ ...message, count: message.count ?? 1, op: undefined });
     base.forEach((delta, i) => this.people.advance(message.version + i, delta, this.user));
-    this.acknowledged();
+    this.link.backoff.proved();
     this.moved();
     this.sender.flush();
-  }
-
-  acknowledged() {
-    this.link.backoff.proved();
-    this.cursor.touch();
   }
 
   /* The others' cursors have moved with the document. */
@@ -375,6 +370,23 @@ export class CollabClient extends Emitter {
     if (this.people.cursors.size > 0) {
       this.showPeople();
     }
+  }
+
+  /* Our own cursor may move otherwise than the others can know. */
+  correctCursor() {
+    const { own } = this.people;
+    if (own !== undefined && this.pendingCount === 0 && !this.cursor.isAt(own)) {
+      this.cursor.touch();
+    }
+  }
+
+  /* Who comes late knows nothing of how the document went on since we said where we are. */
+  onPresence(message) {
+    this.people.take(message);
+    if (message.join?.some(({ session }) => session !== this.session)) {
+      this.cursor.greet();
+    }
+    this.showPeople();
   }
 
   /* Once the answer to open is complete we may speak. */
@@ -434,8 +446,10 @@ export class CollabClient extends Emitter {
   /* ------------------------------------------------------------------ cursor */
 
   sendCursor() {
-    const cursor = this.cursor.below(this.engine.pieces);
-    this.link.send(JSON.stringify({ type: 'cursor', version: this.version, ...cursor }));
+    const { session, user, version } = this;
+    const cursor = { version, ...this.cursor.below(this.engine.pieces) };
+    this.link.send(JSON.stringify({ type: 'cursor', ...cursor }));
+    this.people.take({ cursors: [{ session, user, ...cursor }] });
   }
 
   /* ------------------------------------------------------------------ store */
@@ -450,7 +464,7 @@ export class CollabClient extends Emitter {
       this.keeper.slot = slot;
       if (slot.state) {
         this.engine.load(slot.state);
-        this.people.version = this.version;
+        this.people.restart(this.version);
         this.changed(this.content, 'resync');
         this.emit('ready', { content: this.content });
         this.report();

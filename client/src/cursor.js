@@ -3,6 +3,7 @@ import { withoutPieces } from './presence.js';
 
 /* The server passes cursors on ten times a second. */
 const INTERVAL = 100;
+const GREETING = 1000;
 
 export class LocalCursor {
   constructor({ runtime, send }) {
@@ -14,6 +15,7 @@ export class LocalCursor {
     this.dirty = false;
     this.connected = false;
     this.timer = null;
+    this.greeting = null;
   }
 
   set(position, selection) {
@@ -32,12 +34,29 @@ export class LocalCursor {
     }
   }
 
-  /* What we typed has become part of the document that others see: tell them where that leaves us. */
+  /* The others have to hear of it again. */
   touch() {
-    if (this.position !== null) {
+    if (this.shown) {
       this.dirty = true;
       this.flush();
     }
+  }
+
+  /* Who has just come must hear of it, and again when they surely know as much of the document as we do. */
+  greet() {
+    this.touch();
+    if (this.greeting === null) {
+      this.greeting = this.runtime.setTimeout(() => {
+        this.greeting = null;
+        this.touch();
+      }, GREETING);
+    }
+  }
+
+  isAt({ position, selection }) {
+    return position === this.position
+      && (selection?.[0] ?? null) === (this.selection?.[0] ?? null)
+      && (selection?.[1] ?? null) === (this.selection?.[1] ?? null);
   }
 
   up() {
@@ -50,7 +69,9 @@ export class LocalCursor {
     this.connected = false;
     this.shown = false;
     this.runtime.clearTimeout(this.timer);
+    this.runtime.clearTimeout(this.greeting);
     this.timer = null;
+    this.greeting = null;
   }
 
   flush() {

@@ -22,9 +22,15 @@ function follow(cursor, delta, user) {
 
 export class Presence {
   constructor() {
-    this.version = 0;
-    this.recent = [];
+    this.restart(0);
     this.forget();
+  }
+
+  /* The document is at `version` now, and how it came there we do not know. */
+  restart(version) {
+    this.version = version;
+    this.recent = [];
+    this.oldest = version;
   }
 
   /* The connection is gone, and with it what we know about the others. */
@@ -64,6 +70,7 @@ export class Presence {
     this.recent.push({ version, delta, user });
     if (this.recent.length > 2 * REMEMBERED) {
       this.recent.splice(0, REMEMBERED);
+      this.oldest = this.recent[0].version - 1;
     }
     this.version = version;
     if (this.early.length > 0) {
@@ -71,23 +78,13 @@ export class Presence {
     }
   }
 
-  /* The document was replaced by another one, `delta` away. */
-  restart(version, delta) {
-    this.recent = [];
-    this.version = version;
-    for (const [session, cursor] of this.cursors) {
-      this.cursors.set(session, follow(cursor, delta, null));
-    }
-    this.settle();
-  }
-
-  /* Shows the cursors whose version has come. */
+  /* Shows the cursors whose version has come; of one that is too old it is unknown where it is now. */
   settle() {
     const early = [];
     for (const cursor of this.early) {
       if (cursor.version > this.version) {
         early.push(cursor);
-      } else if (cursor.position === null || cursor.position === undefined) {
+      } else if (typeof cursor.position !== 'number' || cursor.version < this.oldest) {
         this.cursors.delete(cursor.session);
       } else {
         this.cursors.set(cursor.session, this.recent
@@ -96,6 +93,11 @@ export class Presence {
       }
     }
     this.early = early;
+  }
+
+  /* Where the others believe one's own cursor to be, in the document without pending pieces. */
+  get own() {
+    return this.cursors.get(this.session);
   }
 
   /* Everybody, with the cursors where they are in a document of `length` that has `pieces` on top. */

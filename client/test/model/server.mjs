@@ -14,6 +14,7 @@ export const noTrouble = {
   unknown: 0, //       it is done and answered "not now" all the same
   lateCopy: 0, //      a copy of a message is processed again much later
   lost: 0, //          a message on a connection that is cut never arrives
+  moody: 0, //         it is refused for a reason that will not be there the next time
 };
 
 export class ModelServer {
@@ -56,6 +57,10 @@ export class ModelServer {
     }
     if (this.random.chance(this.trouble.busy)) {
       connection?.say({ type: 'error', code: '55P03', message: 'busy', clock: message.clock, retry_ms: 20 });
+      return;
+    }
+    if (this.random.chance(this.trouble.moody)) {
+      connection?.answer(message, [{ status: 'error', code: 'OT009', message: 'too fast' }]);
       return;
     }
     const rows = this.history.submit(message);
