@@ -288,7 +288,7 @@ lowest_base(const Batch *batch, const BatchDocument *document)
 
 	for (i = document->first; i < document->first + document->count; i++)
 		if (batch->sorted[i]->message.good > 0)
-			lowest = Min(lowest, batch->sorted[i]->message.base_version);
+			lowest = Min(lowest, Max(batch->sorted[i]->message.base_version, 0));
 	return lowest;
 }
 

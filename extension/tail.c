@@ -72,11 +72,32 @@ check_serializable(const Tail *tail)
 				 errhint("The transaction might succeed if retried.")));
 }
 
+/*
+ * The newest events that are not older than `bound`, newest first, with the ops of those above `from`. The bound matters: an index page is
+ * read as far as the bounds reach, not as far as the caller gets.
+ */
+static void
+read_down(Tail *tail, int64 bound, int64 from, int limit)
+{
+	StoreScan  *scan = store_scan_begin(tail->document.key, bound, PG_INT64_MAX, true, tail->snapshot);
+	StoredEvent event;
+
+	while (tail->count < limit && store_scan_next_row(scan, &event))
+	{
+		if (event.version > from)
+		{
+			store_scan_fetch_op(scan, &event);
+			copy_op(tail, &event);
+		}
+		reserve(tail);
+		tail->events[tail->count++] = event;
+	}
+	store_scan_end(scan);
+}
+
 void
 tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapshot snapshot)
 {
-	StoreScan  *scan;
-	StoredEvent event;
 	int			i;
 
 	memset(tail, 0, sizeof(Tail));
@@ -88,23 +109,10 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapsh
 	tail->capacity = FIRST_CAPACITY;
 	tail->events = palloc_array(StoredEvent, tail->capacity);
 
-	/* The head comes first, even where `from` lies beyond it. */
-	scan = store_scan_begin(document->key, 0, PG_INT64_MAX, true, snapshot);
-	while (tail->count < limit && store_scan_next_row(scan, &event))
-	{
-		bool		wanted = event.version > from;
-
-		if (wanted)
-		{
-			store_scan_fetch_op(scan, &event);
-			copy_op(tail, &event);
-		}
-		reserve(tail);
-		tail->events[tail->count++] = event;
-		if (!wanted)
-			break;
-	}
-	store_scan_end(scan);
+	read_down(tail, from, from, limit);
+	/* A base beyond the head, or none: the head is wanted all the same. */
+	if (tail->count == 0 && from > 0)
+		read_down(tail, 0, from, 1);
 
 	for (i = 0; i < tail->count / 2; i++)
 	{

@@ -285,7 +285,7 @@ COMMENT ON AGGREGATE collab.compose(collab.delta) IS
 CREATE FUNCTION collab.document_key(doc_id text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'document_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION collab.document_key(text) IS
-	'key of a document: XXH64 (seed 0) of its id as a signed integer; raises OT004 for what cannot be an id';
+	'key of a document: XXH64 (seed 0) of its id as a signed integer; refuses what cannot be an id';
 
 CREATE FUNCTION collab.user_key(user_id text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'user_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
