@@ -40,7 +40,7 @@ SELECT collab.diff('[{"insert":"Hello"}]', '[{"insert":"Hallo!"}]');
 SELECT collab.compose(a, collab.diff(a, b)) = b AS right
 FROM (VALUES ('[{"insert":"The quick brown fox 😀"}]'::collab.delta, '[{"insert":"The ","attributes":{"bold":true}},{"insert":"slow brown 😁 fox"}]'::collab.delta),
 			 ('[]', '[{"insert":{"image":"x"}}]'), ('[{"insert":"gone"}]', '[]'), ('[]', '[]')) v (a, b);
-SELECT collab.diff('[{"retain":1}]', '[{"insert":"a"}]');
+SELECT collab.diff('[{"retain":1,"attributes":{"b":1}}]', '[{"insert":"a"}]');
 SELECT collab.diff('[{"insert":"a"}]', '[{"delete":1}]');
 
 SELECT collab.delta_length('[{"insert":"a😀"},{"insert":{"image":"x"}},{"retain":3,"attributes":{"b":1}},{"delete":2}]');
