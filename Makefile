@@ -29,6 +29,9 @@ REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION) --encoding=UTF8
 ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=$(EXTENSION) --encoding=UTF8
 
+EXPORTS = build/exports.map
+SHLIB_LINK = -Wl,--version-script=$(EXPORTS)
+
 EXTRA_CLEAN = build output_iso
 
 # Targets that need no PostgreSQL to be read; anything else includes PGXS.
@@ -45,8 +48,15 @@ include $(PGXS)
 
 # PGXS tracks no header dependencies.
 $(OBJS): $(HDRS) collab.control
-# The engine's names stay inside the library: they cannot clash with another extension's, and calls are direct.
-$(CORE_OBJS): override CFLAGS += -fvisibility=hidden
+
+# PostgreSQL looks up its own entry points, SQL functions and worker mains; every other name stays inside the library, where
+# it cannot clash with another extension's of the same name.
+$(shlib): $(EXPORTS)
+$(EXPORTS): $(OBJS)
+	@mkdir -p $(@D)
+	@{ echo '{ global: Pg_magic_func; _PG_init; pg_finfo_*; collab_*_main;'; \
+	   nm -g --defined-only $(OBJS) | sed -n 's/.* T pg_finfo_\(.*\)/\1;/p'; \
+	   echo 'local: *; };'; } >$@
 endif
 
 help:
