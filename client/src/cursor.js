@@ -45,12 +45,8 @@ export class LocalCursor {
   /* Who has just come must hear of it, and again when they surely know as much of the document as we do. */
   greet() {
     this.touch();
-    if (this.greeting === null) {
-      this.greeting = this.runtime.setTimeout(() => {
-        this.greeting = null;
-        this.touch();
-      }, GREETING);
-    }
+    this.runtime.clearTimeout(this.greeting);
+    this.greeting = this.runtime.setTimeout(() => this.touch(), GREETING);
   }
 
   isAt({ position, selection }) {
@@ -71,7 +67,6 @@ export class LocalCursor {
     this.runtime.clearTimeout(this.timer);
     this.runtime.clearTimeout(this.greeting);
     this.timer = null;
-    this.greeting = null;
   }
 
   flush() {
