@@ -311,8 +311,8 @@ parse_op(DeltaParser *parser, DeltaOp *op)
 		return delta_parse_json_failed(parser);
 	if ((seen & ~KEY_ATTRIBUTES) == 0)
 		return wrong(parser, "needs one of \"insert\", \"retain\" and \"delete\"");
-	if (op->kind == DELTA_DELETE) /* as in quill-delta: attributes of what is deleted mean nothing */
-		op->attrs.bytes = 0;
+	if (op->kind == DELTA_DELETE && op->attrs.bytes > 0)
+		return wrong(parser, "a \"delete\" cannot have attributes");
 	return COLLAB_OK;
 }
 
@@ -335,7 +335,7 @@ add_op(DeltaParser *parser, DeltaBuilder *builder, const DeltaOp *op)
 		return delta_nomem(parser->err);
 	delta_builder_push(builder, op);
 	if (builder->units > DELTA_MAX_UNITS)
-		return delta_parse_fail(parser, COLLAB_LIMIT, "the lengths add up to more than 2^53 - 1");
+		return delta_parse_fail(parser, COLLAB_INVALID, "the lengths add up to more than 2^53 - 1");
 	return COLLAB_OK;
 }
 
@@ -419,7 +419,9 @@ parse_shorthand_key(DeltaParser *parser, const JsonString *key, Shorthand *s)
 		if (s->has_content || s->has_length)
 			return shorthand_fail(parser, twice);
 		s->has_content = true;
-		return parse_insert(parser, &s->op);
+		if (json_peek(r) != JSON_STRING && json_peek(r) != JSON_END)
+			return shorthand_fail(parser, "\"content\" must be a text");
+		return parse_text(parser, &s->op);
 	}
 	if (json_string_is(key, "length"))
 	{
@@ -460,7 +462,8 @@ build_shorthand(DeltaParser *parser, const Shorthand *s, Delta *out)
 		if (!s->has_length)
 			return shorthand_fail(parser, "\"length\" is missing");
 		op.kind = DELTA_DELETE;
-		op.attrs.bytes = 0;
+		if (op.attrs.bytes > 0)
+			return shorthand_fail(parser, "a deletion cannot have attributes");
 	}
 	status = delta_builder_init(&builder, parser->arena, 2, parser->err);
 	if (status != COLLAB_OK)

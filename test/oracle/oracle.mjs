@@ -111,7 +111,8 @@ function judge(expected, answer, counts) {
 /** doc o diff has to be (doc o b); how small the diff is, is not our business. */
 function judgeDiff({ doc, b }, answer, counts) {
   const target = attempt(() => reference.compose(doc, b));
-  const refusal = target instanceof Refusal ? target : doc.every((op) => op.insert !== undefined) ? null : new Refusal('mismatch');
+  const areDocuments = (...list) => list.every((ops) => ops.every((op) => op.insert !== undefined));
+  const refusal = target instanceof Refusal ? target : areDocuments(doc, target) ? null : new Refusal('mismatch');
   if (refusal) return judge(refusal, answer, counts);
   if (answer.startsWith('!')) return 'a refusal without a reason';
   const { ops } = JSON.parse(answer);

@@ -195,11 +195,14 @@ function refuse(reasons) {
   if (reasons.length > 0) throw new Refusal(...reasons);
 }
 
-/** Throws unless `change` can be applied behind `base`; what is inside of embeds is checked by the handler. */
-function checkFits(base, change, mustBeDocument) {
+/**
+ * Throws unless `change` can be applied behind `base`; what is inside of embeds is checked by the handler. An empty base is
+ * the change that changes nothing, which has no end to reach past, unless it is known to be a document.
+ */
+function checkFits(base, change, mustBeDocument, emptyIsDocument = mustBeDocument) {
   const reasons = [];
   if (mustBeDocument && !isDocument(base)) reasons.push('mismatch');
-  if (isDocument(base) && baseLength(change) > lengthOfOps(base)) reasons.push('range');
+  if (isDocument(base) && (emptyIsDocument || base.length > 0) && baseLength(change) > lengthOfOps(base)) reasons.push('range');
   if (cutsPair(base, change)) reasons.push('surrogate');
   return reasons;
 }
@@ -221,8 +224,15 @@ function run(reasons, work) {
   return checkSum(result);
 }
 
-export function compose(a, b) {
-  return run(checkFits(a, b, false), () => new Delta(a).compose(new Delta(b)).ops);
+/**
+ * quill-delta takes the first key of an embed for its type and loses the others. The engine refuses a change of an embed
+ * with several keys: wrapped, such an embed is of a type that nothing matches.
+ */
+const wrap = (ops) => ops.map((op) => (isObject(op.insert) && Object.keys(op.insert).length !== 1 ? { ...op, insert: { '*': op.insert } } : op));
+const unwrap = (ops) => ops.map((op) => (isObject(op.insert) && '*' in op.insert ? { ...op, insert: op.insert['*'] } : op));
+
+export function compose(a, b, emptyIsDocument = false) {
+  return run(checkFits(a, b, false, emptyIsDocument), () => unwrap(new Delta(wrap(a)).compose(new Delta(wrap(b))).ops));
 }
 
 export function transform(a, b, aFirst) {
@@ -241,7 +251,7 @@ export const invertQuirk = (change) => change.some((op) => op.insert === 0 || op
 
 export function invert(change, base) {
   const truthy = invertQuirk(change) ? change.map((op) => (op.insert === 0 || op.insert === false ? { ...op, insert: 1 } : op)) : change;
-  return run(checkFits(base, change, true), () => new Delta(truthy).invert(new Delta(base)).ops);
+  return run(checkFits(base, change, true), () => unwrap(new Delta(truthy).invert(new Delta(wrap(base))).ops));
 }
 
 // Nested documents. Inside of an insert anything may stand, so it is looked at when a change meets it.
@@ -255,7 +265,7 @@ const inner = (value) => {
 };
 
 Delta.registerEmbed('delta', {
-  compose: (a, b) => compose(inner(a), inner(b)),
+  compose: (a, b, ofChange) => compose(inner(a), inner(b), !ofChange),
   transform: (a, b, aFirst) => transform(inner(a), inner(b), aFirst),
   invert: (a, b) => invert(inner(a), inner(b)),
 });
