@@ -14,7 +14,8 @@
 typedef struct Rebase Rebase;
 
 /* The pieces are copied. They must be canonical. */
-CollabStatus rebase_create(CollabAlloc alloc, const Delta *pieces, uint32_t count, Rebase **out) COLLAB_MUST_CHECK;
+CollabStatus rebase_create(CollabAlloc alloc, const Delta *pieces, uint32_t count,
+						   Rebase **out) COLLAB_MUST_CHECK;
 void		 rebase_free(Rebase *rebase);
 uint32_t	 rebase_count(const Rebase *rebase); /* pieces left */
 /* Carries one event through all pieces. carried (may be NULL, then it is not computed past the last piece) receives e
@@ -24,9 +25,9 @@ CollabStatus rebase_event(Rebase *rebase, Arena *arena, const Delta *event, bool
 /* Piece i (0 = first of those left) as it stands now, copied into the arena. */
 CollabStatus rebase_piece(const Rebase *rebase, uint32_t i, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
 /* The first piece turned out to be applied already: forget it, the rest is based on the state behind it. */
-void		 rebase_pop(Rebase *rebase);
+void rebase_pop(Rebase *rebase);
 /* Drops piece i and all behind it (a refused list). */
-void		 rebase_truncate(Rebase *rebase, uint32_t i);
-bool		 rebase_valid(const Rebase *rebase);
+void rebase_truncate(Rebase *rebase, uint32_t i);
+bool rebase_valid(const Rebase *rebase);
 
 #endif

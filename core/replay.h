@@ -15,18 +15,18 @@ typedef struct Replay Replay;
 /* is_document: a change that reaches past the end is COLLAB_RANGE (otherwise the missing part is retained, as compose does). */
 CollabStatus replay_create(CollabAlloc alloc, bool is_document, Replay **out) COLLAB_MUST_CHECK;
 void		 replay_free(Replay *replay);
-/* On failure the content is unchanged. */
+/* On failure the content is unchanged, also if memory ends (whether the allocator returns NULL or jumps). */
 CollabStatus replay_apply(Replay *replay, const Delta *change, CollabError *err) COLLAB_MUST_CHECK;
 /* Only the checks of replay_apply: range, cut pairs, embed types. Changes nothing. */
 CollabStatus replay_check(const Replay *replay, const Delta *change, CollabError *err) COLLAB_MUST_CHECK;
-int64_t		 replay_length(const Replay *replay); /* units */
+int64_t		 replay_length(const Replay *replay); /* units retained or inserted: of a document, its length */
 size_t		 replay_memory(const Replay *replay); /* bytes held */
 /* The content in canonical form, copied into the arena. */
 CollabStatus replay_delta(const Replay *replay, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
 /* Canonical binary form and plain text without the detour through a Delta. */
-void		 replay_encode(const Replay *replay, Buf *out);
-void		 replay_text(const Replay *replay, const char *embed, Buf *out);
+void replay_encode(const Replay *replay, Buf *out);
+void replay_text(const Replay *replay, const char *embed, Buf *out);
 /* Walks the whole structure and checks every invariant; for tests. */
-bool		 replay_valid(const Replay *replay);
+bool replay_valid(const Replay *replay);
 
 #endif
