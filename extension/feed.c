@@ -193,7 +193,6 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 		Datum		values[OPEN_COLUMNS];
 		bool		nulls[OPEN_COLUMNS] = {false};
 
-		CHECK_FOR_INTERRUPTS();
 		values[OPEN_VERSION] = Int64GetDatum(event.version);
 		values[OPEN_EVENT] = Int64GetDatum(store_event_id(&event));
 		values[OPEN_SITE] = Int64GetDatum(event.site);
@@ -346,7 +345,6 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 			Datum		values[FETCH_COLUMNS];
 			bool		nulls[FETCH_COLUMNS] = {false};
 
-			CHECK_FOR_INTERRUPTS();
 			values[0] = Int64GetDatum(keys[i]);
 			values[1] = Int64GetDatum(event.version);
 			values[2] = Int64GetDatum(store_event_id(&event));

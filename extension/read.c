@@ -2,7 +2,6 @@
 #include "postgres.h"
 
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -28,11 +27,40 @@ read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out)
 	store_document_require(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), snapshot, out);
 }
 
+/* Versions come without gaps. Where one is missing, history was deleted: then nothing is better than something wrong. */
+static void
+check_no_gap(const DocumentRow *document, int64 expected, int64 found)
+{
+	if (unlikely(found != expected))
+		ereport(ERROR,
+				(errcode(ERRCODE_COLLAB_BASE_GONE),
+				 errmsg("history of document \"%s\" is not complete", document->doc_id),
+				 errdetail("Version %lld is missing.", (long long) expected)));
+}
+
+/* An event that does not fit what is before it is damage, not an operation that somebody submitted: say where it is. */
+typedef struct ReplayPlace
+{
+	const DocumentRow *document;
+	const ReadContent *content;
+} ReplayPlace;
+
+static void
+describe_place(void *arg)
+{
+	const ReplayPlace *place = arg;
+
+	errcontext("replay of document \"%s\" behind version %lld",
+			   place->document->doc_id, (long long) place->content->version);
+}
+
 void
 read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	ReplayPlace place = {document, out};
+	ErrorContextCallback callback = {error_context_stack, describe_place, &place};
 	CollabError err = {0};
 	StoreScan  *scan;
 	StoredEvent event;
@@ -45,22 +73,16 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	out->applied_clock = 0;
 	errors_check(replay_create(pg_alloc(context), true, &out->replay), &err);
 	pg_arena_init(&arena);
+	error_context_stack = &callback;
 
 	scan = store_scan_begin(document->key, 1, target->version, false, snapshot);
 	while (store_scan_next(scan, &event))
 	{
 		Delta		change;
 
-		CHECK_FOR_INTERRUPTS();
 		if (event.created_at > target->until)
 			break;
-		if (event.version != out->version + 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_COLLAB_BASE_GONE),
-					 errmsg("history of document \"%s\" is not complete", document->doc_id),
-					 errdetail("Version %lld follows version %lld.",
-							   (long long) event.version, (long long) out->version)));
-
+		check_no_gap(document, out->version + 1, event.version);
 		errors_check(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err);
 		errors_check(replay_apply(out->replay, &change, &err), &err);
 		arena_reset(&arena);
@@ -72,6 +94,9 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 			out->applied_clock = Max(out->applied_clock, event.clock);
 	}
 	store_scan_end(scan);
+	if (target->version != PG_INT64_MAX)
+		check_no_gap(document, target->version, out->version);
+	error_context_stack = callback.previous;
 	MemoryContextSwitchTo(old);
 }
 
@@ -202,6 +227,7 @@ read_events_since(PG_FUNCTION_ARGS)
 	Snapshot	snapshot = GetActiveSnapshot();
 	ReadAuthors authors = {0};
 	int64		left = PG_INT64_MAX;
+	int64		version;
 	DocumentRow document;
 	StoreScan  *scan;
 	StoredEvent event;
@@ -217,9 +243,10 @@ read_events_since(PG_FUNCTION_ARGS)
 				 errmsg("number of events must not be negative")));
 
 	read_document_row(PG_GETARG_TEXT_PP(0), snapshot, &document);
-	check_version(&document, PG_GETARG_INT64(1), snapshot);
+	version = PG_GETARG_INT64(1);
+	check_version(&document, version, snapshot);
 
-	scan = store_scan_begin(document.key, PG_GETARG_INT64(1) + 1, PG_INT64_MAX, false, snapshot);
+	scan = store_scan_begin(document.key, version + 1, PG_INT64_MAX, false, snapshot);
 	while (left-- > 0 && store_scan_next(scan, &event))
 	{
 		text	   *author = read_author(&authors, event.author, snapshot);
@@ -227,7 +254,7 @@ read_events_since(PG_FUNCTION_ARGS)
 		Datum		values[EVENTS_COLUMNS];
 		bool		nulls[EVENTS_COLUMNS] = {false};
 
-		CHECK_FOR_INTERRUPTS();
+		check_no_gap(&document, ++version, event.version);
 		SET_VARSIZE(op, VARHDRSZ + event.op_bytes);
 		memcpy(VARDATA(op), event.op, event.op_bytes);
 

@@ -12,7 +12,7 @@
 /* Where a replay stops, and whose clocks it looks for on the way. */
 typedef struct ReadTarget
 {
-	int64		version;	 /* not beyond this one; PG_INT64_MAX: the head */
+	int64		version;	 /* exactly this one; PG_INT64_MAX: the head */
 	TimestampTz until;		 /* not beyond this time; DT_NOEND: no such limit */
 	bool		want_clock;	 /* look for the highest clock of (author, site) */
 	int64		author;
@@ -31,8 +31,8 @@ typedef struct ReadContent
 } ReadContent;
 
 /*
- * Replays the events that the snapshot shows, up to the target or to the newest one before it. Raises OT002 where the
- * history has a hole.
+ * Replays the events that the snapshot shows, up to the target. Raises OT002 where the history has a hole or does not
+ * reach that far.
  */
 void read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out);
 void read_content_free(ReadContent *content);

@@ -102,5 +102,22 @@ SELECT collab.submit('reading', '[{"insert":"mine "}]');
 SELECT collab.text('reading');
 ROLLBACK;
 
+-- where history was deleted nothing is better than something wrong
+SELECT event AS event1 FROM collab.events_since('reading', 0, 1) \gset
+BEGIN;
+DELETE FROM collab.events WHERE doc = collab.document_key('reading') AND version < 3;
+SELECT version FROM collab.events_since('reading', 2);
+\set VERBOSITY sqlstate
+SAVEPOINT s;
+SELECT collab.text('reading');
+ROLLBACK TO s;
+SELECT collab.document('reading', 1);
+ROLLBACK TO s;
+SELECT * FROM collab.events_since('reading', 1);
+ROLLBACK TO s;
+SELECT * FROM collab.open_document('reading', 'alice', 1, 1, :event1, 0, 100);
+\set VERBOSITY default
+ROLLBACK;
+
 SELECT collab.drop_document('reading'), collab.drop_document('reading-at');
 SELECT collab.text('reading');
