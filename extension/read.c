@@ -38,20 +38,18 @@ check_no_gap(const DocumentRow *document, int64 expected, int64 found)
 				 errdetail("Version %lld is missing.", (long long) expected)));
 }
 
-/* An event that does not fit what is before it is damage, not an operation that somebody submitted: say where it is. */
-typedef struct ReplayPlace
-{
-	const DocumentRow *document;
-	const ReadContent *content;
-} ReplayPlace;
-
+/* An event that does not fit what is before it is damage, not an operation that somebody submitted: say which one it is. */
 static void
-describe_place(void *arg)
+check_event(CollabStatus status, const CollabError *err, const DocumentRow *document, const StoredEvent *event)
 {
-	const ReplayPlace *place = arg;
-
-	errcontext("replay of document \"%s\" behind version %lld",
-			   place->document->doc_id, (long long) place->content->version);
+	if (likely(status == COLLAB_OK))
+		return;
+	if (status == COLLAB_NOMEM)
+		errors_raise(status, err);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("event %lld of document \"%s\" is corrupt", (long long) event->version, document->doc_id),
+			 errdetail_internal("%s", errors_detail(err))));
 }
 
 void
@@ -59,8 +57,6 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	ReplayPlace place = {document, out};
-	ErrorContextCallback callback = {error_context_stack, describe_place, &place};
 	CollabError err = {0};
 	StoreScan  *scan;
 	StoredEvent event;
@@ -73,7 +69,6 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	out->applied_clock = 0;
 	errors_check(replay_create(pg_alloc(context), true, &out->replay), &err);
 	pg_arena_init(&arena);
-	error_context_stack = &callback;
 
 	scan = store_scan_begin(document->key, 1, target->version, false, snapshot);
 	while (store_scan_next(scan, &event))
@@ -83,8 +78,8 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 		if (event.created_at > target->until)
 			break;
 		check_no_gap(document, out->version + 1, event.version);
-		errors_check(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err);
-		errors_check(replay_apply(out->replay, &change, &err), &err);
+		check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
+		check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
 		arena_reset(&arena);
 
 		out->version = event.version;
@@ -96,7 +91,6 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	store_scan_end(scan);
 	if (target->version != PG_INT64_MAX)
 		check_no_gap(document, target->version, out->version);
-	error_context_stack = callback.previous;
 	MemoryContextSwitchTo(old);
 }
 

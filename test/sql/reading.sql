@@ -119,5 +119,12 @@ SELECT * FROM collab.open_document('reading', 'alice', 1, 1, :event1, 0, 100);
 \set VERBOSITY default
 ROLLBACK;
 
+-- an event that does not fit is named
+BEGIN;
+UPDATE collab.events SET op = '[{"retain":9},{"insert":"x"}]' WHERE doc = collab.document_key('reading') AND version = 2;
+SELECT collab.text('reading', 1);
+SELECT collab.text('reading');
+ROLLBACK;
+
 SELECT collab.drop_document('reading'), collab.drop_document('reading-at');
 SELECT collab.text('reading');
