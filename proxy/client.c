@@ -1,0 +1,518 @@
+/* client.c - one WebSocket: its handshake, what it sends, what it is sent. */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lane.h"
+#include "loader.h"
+#include "log.h"
+#include "presence.h"
+#include "room.h"
+
+#define RETRY_DRAIN_MS 1000
+#define RETRY_BUSY_MS 500
+#define DISCARD_FACTOR 8 /* a message this many times too large is not even read to its end */
+#define KEEP_BYTES 4096	 /* a larger assembly buffer is given back */
+
+static void on_timer(WheelTimer *timer);
+
+/* ---- life ---- */
+
+/* `text` as a JSON string. */
+static char *
+to_json(Proxy *proxy, const char *text, size_t bytes)
+{
+	buf_clear(&proxy->scratch);
+	buf_json_string(&proxy->scratch, text, bytes);
+	return util_strndup(proxy->scratch.data, proxy->scratch.size);
+}
+
+Client *
+client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, size_t user_bytes)
+{
+	Client	   *client = util_alloc_zero(sizeof(*client));
+
+	client->proxy = proxy;
+	client->conn = conn;
+	client->state = CLIENT_CONNECTED;
+	client->doc_id = util_strdup(doc_id);
+	client->user = util_strndup(user, user_bytes);
+	client->user_json = to_json(proxy, user, user_bytes);
+	client->session = util_random();
+	client->position = -1;
+	list_init(&client->member);
+	buf_init(&client->partial, util_buffer_alloc);
+	wheel_timer_init(&client->timer, on_timer);
+	proxy->client_count++;
+	return client;
+}
+
+void
+client_established(Client *client)
+{
+	client->last_received = client->last_sent = proxy_now(client->proxy);
+	wheel_set(&client->proxy->wheel, &client->timer, (uint64_t) client->proxy->config.heartbeat_ms);
+}
+
+/* Takes the client out of everything that could still want to tell it something. */
+static void
+detach(Client *client)
+{
+	wheel_cancel(&client->proxy->wheel, &client->timer);
+	if (client->opening != NULL)
+		loader_cancel(client);
+	if (client->in_flight != NULL)
+		client->in_flight->client = NULL;
+	client->in_flight = NULL;
+	frame_unref(client->late_error);
+	client->late_error = NULL;
+	client->heartbeat_due = false;
+	if (client->room != NULL)
+		room_leave(client->room, client);
+	client->room = NULL;
+	client->state = CLIENT_CLOSED;
+}
+
+void
+client_destroy(Client *client)
+{
+	detach(client);
+	client->proxy->client_count--;
+	frame_queue_free(&client->queue);
+	buf_free(&client->partial);
+	free(client->doc_id);
+	free(client->user);
+	free(client->user_json);
+	free(client->name_json);
+	free(client->color_json);
+	free(client);
+}
+
+void
+client_close(Client *client, int close_code, const char *reason)
+{
+	if (client->state == CLIENT_CLOSED)
+		return;
+	log_line(LOG_DEBUG, "closing a connection", "session=%016llx code=%d reason=\"%s\"",
+			 (unsigned long long) client->session, close_code, reason);
+	frame_queue_clear(&client->queue);
+	detach(client);
+	ws_close(client->conn, close_code, reason);
+}
+
+void
+client_fail(Client *client, const char *code, const char *message, int close_code)
+{
+	if (client->state == CLIENT_CLOSED)
+		return;
+	client_error(client, code, message, 0, 0);
+	detach(client);
+	ws_close(client->conn, close_code, message);
+}
+
+/*
+ * The next moment at which something can be due. A client that was heard or written to meanwhile just has its timer moved
+ * on, so that traffic costs the wheel nothing.
+ */
+static void
+on_timer(WheelTimer *timer)
+{
+	Client	   *client = container_of(timer, Client, timer);
+	const Config *config = &client->proxy->config;
+	uint64_t	now = proxy_now(client->proxy);
+	uint64_t	timeout = (uint64_t) config->timeout_ms;
+	uint64_t	heartbeat = (uint64_t) config->heartbeat_ms;
+	uint64_t	silent = now - client->last_received;
+	uint64_t	idle = now - client->last_sent;
+
+	if (silent >= timeout)
+	{
+		client_close(client, 4408, "no heartbeat");
+		return;
+	}
+	if (client->stalled_since != 0 && now - client->stalled_since >= 2 * timeout)
+	{
+		client_close(client, 4408, "too slow");
+		return;
+	}
+	if (idle >= heartbeat)
+	{
+		client->heartbeat_due = true;
+		ws_wake(client->conn);
+		idle = 0;
+	}
+	wheel_set(&client->proxy->wheel, timer, timeout - silent < heartbeat - idle ? timeout - silent : heartbeat - idle);
+}
+
+/* ---- what it is sent ---- */
+
+void
+client_send(Client *client, Frame *frame)
+{
+	if (client->state == CLIENT_CLOSED)
+	{
+		frame_unref(frame);
+		return;
+	}
+	frame_queue_push(&client->queue, frame);
+	if (client->queue.counted > (size_t) client->proxy->config.max_output_bytes)
+		client_close(client, 4408, "too slow");
+	else
+		ws_wake(client->conn);
+}
+
+void
+client_send_scratch(Client *client, bool counted)
+{
+	client_send(client, frame_create(&client->proxy->scratch, counted));
+}
+
+void
+client_error(Client *client, const char *code, const char *message, int64_t clock, int64_t retry_ms)
+{
+	Buf		   *out = &client->proxy->scratch;
+
+	buf_clear(out);
+	wire_error(out, code, message, strlen(message), clock, retry_ms);
+	client_send_scratch(client, true);
+}
+
+void
+client_go_live(Client *client)
+{
+	client->state = CLIENT_LIVE;
+	presence_join(client->room, client);
+	ws_wake(client->conn);
+}
+
+void
+client_open_failed(Client *client, const char *code, const char *message, int64_t retry_ms)
+{
+	client_error(client, code, message, 0, retry_ms);
+	if (client->state == CLIENT_CLOSED)
+		return;
+	room_leave(client->room, client);
+	client->room = NULL;
+	client->position = -1;
+	client->state = CLIENT_CONNECTED;
+}
+
+static bool
+error_ready(const Client *client)
+{
+	return client->late_error != NULL && client->position >= client->late_after;
+}
+
+bool
+client_has_output(const Client *client)
+{
+	return client->queue.count > 0 || client->heartbeat_due || error_ready(client) ||
+		(client->state == CLIENT_LIVE && room_has_more(client->room, client));
+}
+
+/* Version 0 is true of any socket that was not brought to a version yet. */
+static size_t
+fill_heartbeat(Client *client, char *out, size_t capacity)
+{
+	Buf		   *text = &client->proxy->scratch;
+	size_t		used;
+
+	buf_clear(text);
+	wire_heartbeat(text, client->state == CLIENT_LIVE ? client->position : 0);
+	if (text->size + FRAME_HEADER_MAX > capacity)
+		return 0;
+	used = frame_header(out, text->size, true, true);
+	memcpy(out + used, text->data, text->size);
+	client->heartbeat_due = false;
+	return used + text->size;
+}
+
+size_t
+client_fill(Client *client, char *out, size_t capacity)
+{
+	size_t		used = 0;
+
+	for (;;)
+	{
+		used += frame_queue_fill(&client->queue, out + used, capacity - used);
+		if (client->queue.count > 0)
+			return used;
+		/* an event too large for `out` is moved to the queue */
+		if (client->state == CLIENT_LIVE)
+			used += room_stream(client->room, client, out + used, capacity - used);
+		if (client->queue.count == 0 && error_ready(client))
+		{
+			frame_queue_push(&client->queue, client->late_error);
+			client->late_error = NULL;
+		}
+		if (client->queue.count == 0)
+			break;
+	}
+	if (client->heartbeat_due && (client->state != CLIENT_LIVE || !room_has_more(client->room, client)))
+		used += fill_heartbeat(client, out + used, capacity - used);
+	return used;
+}
+
+void
+client_written(Client *client, bool all)
+{
+	uint64_t	now = proxy_now(client->proxy);
+
+	client->last_sent = now;
+	if (all)
+		client->stalled_since = 0;
+	else if (client->stalled_since == 0)
+		client->stalled_since = now;
+}
+
+/* ---- operations ---- */
+
+void
+client_op_finished(Client *client)
+{
+	client->in_flight = NULL;
+}
+
+void
+client_op_refused(Client *client, int64_t clock, int64_t after, const char *code, const char *message,
+				  size_t message_bytes)
+{
+	Buf		   *out = &client->proxy->scratch;
+
+	if (client->state != CLIENT_LIVE)
+		return;
+	buf_clear(out);
+	wire_error(out, code, message, message_bytes, clock, 0);
+	if (client->position >= after)
+	{
+		client_send_scratch(client, true);
+		return;
+	}
+	/* the pieces before it are committed: their acknowledgement goes first */
+	frame_unref(client->late_error);
+	client->late_error = frame_create(out, true);
+	client->late_after = after;
+}
+
+void
+client_op_retry(Client *client, const Message *message, const char *code, const char *text, int64_t retry_ms)
+{
+	client->retry_clock = message->clock;
+	client->retry_count = message->count;
+	client_error(client, code, text, message->clock, retry_ms);
+}
+
+static void
+on_op(Client *client, const WireMessage *message)
+{
+	Proxy	   *proxy = client->proxy;
+	int64_t		count = proxy->parser.piece_count;
+	int64_t		last = message->clock + count - 1;
+	const char *code;
+
+	if (message->clock <= client->last_clock &&
+		!(message->clock == client->retry_clock && count == client->retry_count))
+	{
+		/* no clock: what became of that piece was or will be said in its own place */
+		client_error(client, "OT008", "the clock of an op must be above all earlier ones", 0, 0);
+		return;
+	}
+	if (last > client->last_clock)
+		client->last_clock = last;
+	client->retry_clock = 0;
+	if (client->state != CLIENT_LIVE)
+	{
+		client_error(client, "OT008", "an op before the answer to open was complete", message->clock, 0);
+		return;
+	}
+	if (client->in_flight != NULL)
+	{
+		client_error(client, "OT008", "another op of this connection is in flight", message->clock, 0);
+		return;
+	}
+	if (proxy->draining)
+	{
+		client->retry_clock = message->clock;
+		client->retry_count = count;
+		client_error(client, "57P01", "the server is going away", message->clock, RETRY_DRAIN_MS);
+		return;
+	}
+	if (!lanes_submit(proxy->lanes, client, message, &proxy->parser, &code))
+	{
+		client->retry_clock = message->clock;
+		client->retry_count = count;
+		client_error(client, code, "too many operations wait for the database", message->clock,
+					 RETRY_BUSY_MS + (int64_t) (util_random() % RETRY_BUSY_MS));
+	}
+}
+
+/* ---- the other messages ---- */
+
+static char *
+optional_json(Proxy *proxy, const JsonString *text)
+{
+	Buf			plain;
+	char	   *json;
+
+	if (text->data == NULL || text->bytes == 0)
+		return NULL;
+	buf_init(&plain, util_buffer_alloc);
+	json_unescape(text, &plain);
+	json = to_json(proxy, plain.data, plain.size);
+	buf_free(&plain);
+	return json;
+}
+
+static void
+on_open(Client *client, const WireMessage *message)
+{
+	Proxy	   *proxy = client->proxy;
+
+	if (client->state != CLIENT_CONNECTED)
+	{
+		client_error(client, "OT008", "open comes exactly once", 0, 0);
+		return;
+	}
+	free(client->name_json);
+	free(client->color_json);
+	client->name_json = optional_json(proxy, &message->name);
+	client->color_json = optional_json(proxy, &message->color);
+	client->site = message->site;
+	client->state = CLIENT_OPENING;
+	client->room = rooms_enter(proxy->rooms, client->doc_id);
+	room_join(client->room, client);
+	loader_open(proxy->loader, client, message);
+}
+
+static void
+on_cursor(Client *client, const WireMessage *message)
+{
+	if (client->state == CLIENT_LIVE)
+		presence_cursor(client->room, client, message);
+	else
+		client_error(client, "OT008", "a cursor before the answer to open was complete", 0, 0);
+}
+
+/* The message could not be understood. An op is refused by its clock where that is known and new. */
+static void
+on_malformed(Client *client, const char *code, const char *text)
+{
+	const WireError *error = &client->proxy->parser.error;
+	int64_t		clock = 0;
+
+	if (error->is_op && error->has_clock && error->clock > client->last_clock && client->state == CLIENT_LIVE)
+		clock = client->last_clock = error->clock;
+	client_error(client, code, text, clock, 0);
+}
+
+static void
+on_message(Client *client, const char *text, size_t bytes)
+{
+	Proxy	   *proxy = client->proxy;
+	WireMessage message;
+
+	if (!wire_parse(&proxy->parser, text, bytes, &message))
+	{
+		char		reason[sizeof(proxy->parser.error.message)];
+
+		memcpy(reason, proxy->parser.error.message, sizeof(reason));
+		on_malformed(client, proxy->parser.error.code, reason);
+		return;
+	}
+	if (client->state == CLIENT_CONNECTED && message.type != WIRE_OPEN)
+	{
+		client_fail(client, "OT008", "the first message must be open", 4400);
+		return;
+	}
+	switch (message.type)
+	{
+		case WIRE_OPEN:
+			on_open(client, &message);
+			break;
+		case WIRE_OP:
+			on_op(client, &message);
+			break;
+		case WIRE_CURSOR:
+			on_cursor(client, &message);
+			break;
+		case WIRE_HEARTBEAT:
+			client->heartbeat_due = true;
+			ws_wake(client->conn);
+			break;
+	}
+}
+
+/* ---- assembling messages ---- */
+
+static void
+on_too_large(Client *client)
+{
+	Proxy	   *proxy = client->proxy;
+	WireMessage ignored;
+
+	/* what was kept of it may tell the clock */
+	if (wire_parse(&proxy->parser, client->partial.data, client->partial.size, &ignored))
+		proxy->parser.error.is_op = false;
+	on_malformed(client, "OT005", "the message is larger than max_message_bytes");
+}
+
+static void
+reset_partial(Client *client)
+{
+	if (client->partial.capacity > KEEP_BYTES)
+		buf_free(&client->partial);
+	else
+		buf_clear(&client->partial);
+	client->partial_bytes = 0;
+	client->fragments = 0;
+	client->discarding = false;
+}
+
+/* Bounded in memory by max_message_bytes and in work by the bytes that came. */
+static void
+assemble(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared)
+{
+	const size_t max = (size_t) client->proxy->config.max_message_bytes;
+
+	client->partial_bytes += bytes;
+	if (frame_end && ++client->fragments > client->proxy->config.max_fragments)
+	{
+		client_fail(client, "OT008", "the message is cut into too many frames", 4400);
+		return;
+	}
+	if (client->partial_bytes > max * DISCARD_FACTOR || declared > max * DISCARD_FACTOR)
+	{
+		client_fail(client, "OT005", "the message is larger than max_message_bytes", 1009);
+		return;
+	}
+	if (client->partial_bytes > max)
+		client->discarding = true;
+	else
+		buf_bytes(&client->partial, data, bytes);
+	if (!last)
+		return;
+	if (client->discarding)
+		on_too_large(client);
+	else
+		on_message(client, client->partial.data, client->partial.size);
+	reset_partial(client);
+}
+
+void
+client_receive(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared)
+{
+	if (client->state == CLIENT_CLOSED)
+		return;
+	client->last_received = proxy_now(client->proxy);
+	if (last && client->partial_bytes == 0 && client->fragments == 0)
+		on_message(client, data, bytes);
+	else
+		assemble(client, data, bytes, frame_end, last, declared);
+}
+
+void
+client_receive_binary(Client *client)
+{
+	client_fail(client, "OT008", "binary frames are not part of collab.v1", 4400);
+}

@@ -1,0 +1,109 @@
+/* client.h - one WebSocket: its handshake, what it sends, what it is sent. */
+#ifndef COLLAB_PROXY_CLIENT_H
+#define COLLAB_PROXY_CLIENT_H
+
+#include "frame.h"
+#include "proxy.h"
+#include "ws.h"
+
+typedef struct Message Message;
+typedef struct OpenRequest OpenRequest;
+
+typedef enum ClientState
+{
+	CLIENT_CONNECTED, /* `open` has to come */
+	CLIENT_OPENING,	  /* the answer is on its way; `position` holds the ring of the room */
+	CLIENT_LIVE,	  /* gets the stream */
+	CLIENT_CLOSED	  /* says nothing and hears nothing any more; the socket is closing */
+} ClientState;
+
+struct Client
+{
+	Proxy	   *proxy;
+	WsConn	   *conn;
+	ClientState state;
+	Room	   *room;	/* from `open` on */
+	List		member; /* in room->members */
+	char	   *doc_id;
+	char	   *user;
+	char	   *user_json;
+	char	   *name_json;	/* or NULL */
+	char	   *color_json; /* or NULL */
+	uint64_t	session;
+	int64_t		site;
+
+	/* out: queue first, then the stream from `position` on, then what had to wait for the stream */
+	FrameQueue	queue;
+	int64_t		position;	   /* version that is queued on this socket; -1: none yet */
+	Frame	   *late_error;	   /* refusal of an operation */
+	int64_t		late_after;	   /* not before this version is out */
+	bool		heartbeat_due; /* an answer to the client's heartbeat */
+
+	/* in */
+	Buf			partial; /* a message that came in several pieces */
+	size_t		partial_bytes;
+	int64_t		fragments;
+	bool		discarding; /* too large: the rest is read over */
+
+	/* the operation in flight, and the clocks used */
+	Message	   *in_flight;
+	int64_t		last_clock;
+	int64_t		retry_clock; /* may be sent again; 0: none */
+	int64_t		retry_count;
+
+	OpenRequest *opening;
+
+	/* presence */
+	WireCursor	cursor;
+	bool		greeted;   /* has the list of everybody */
+	bool		announced; /* the others know it */
+	bool		has_cursor;
+	bool		cursor_changed;
+
+	/* life signs, in ms of the loop's clock */
+	WheelTimer	timer;
+	uint64_t	last_received;
+	uint64_t	last_sent;
+	uint64_t	stalled_since; /* when output began to wait; 0: it does not */
+};
+
+/* ---- called by ws ---- */
+
+Client *client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, size_t user_bytes);
+void	client_established(Client *client);
+/* A piece of a text message. first/last: of the message; frame_end: of a frame; declared: bytes of the frame still to come. */
+void	client_receive(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared);
+void	client_receive_binary(Client *client);
+bool	client_has_output(const Client *client);
+/* Complete frames to write now, at most capacity bytes. */
+size_t	client_fill(Client *client, char *out, size_t capacity);
+/* The socket took all of the last client_fill (or did not). */
+void	client_written(Client *client, bool all);
+void	client_destroy(Client *client);
+
+/* ---- called by the rest ---- */
+
+/* Queues the message in proxy->scratch. */
+void client_send_scratch(Client *client, bool counted);
+/* Takes over one reference. */
+void client_send(Client *client, Frame *frame);
+/* clock 0: about no operation. */
+void client_error(Client *client, const char *code, const char *message, int64_t clock, int64_t retry_ms);
+/* An error and then the close frame. */
+void client_fail(Client *client, const char *code, const char *message, int close_code);
+/* Stops everything at once: what is queued is dropped. */
+void client_close(Client *client, int close_code, const char *reason);
+/* The opening was answered: from now on it gets the stream. */
+void client_go_live(Client *client);
+/* `open` failed but may be tried again. */
+void client_open_failed(Client *client, const char *code, const char *message, int64_t retry_ms);
+/*
+ * The outcome of the operation in flight. after: the last version that it committed or 0; the refusal must not
+ * overtake that. retry_ms 0: refused for good.
+ */
+void client_op_refused(Client *client, int64_t clock, int64_t after, const char *code, const char *message,
+					   size_t message_bytes);
+void client_op_retry(Client *client, const Message *message, const char *code, const char *text, int64_t retry_ms);
+void client_op_finished(Client *client);
+
+#endif

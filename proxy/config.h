@@ -1,0 +1,60 @@
+/* config.h - every setting of the proxy: one table, four sources. */
+#ifndef COLLAB_PROXY_CONFIG_H
+#define COLLAB_PROXY_CONFIG_H
+
+#include "util.h"
+
+/* Values are checked against the ranges of the table in config.c, which also documents each of them. */
+typedef struct Config
+{
+	char	   *auth;
+	char	   *listen_address;
+	int64_t		listen_port;
+	char	   *database;
+	int64_t		lanes;
+	int64_t		lane_depth;
+	int64_t		retry_lanes;
+	int64_t		readers;
+	char	   *static_dir;
+	char	   *log_level;
+	int64_t		max_connections;
+	int64_t		max_connections_per_ip;
+	int64_t		max_message_bytes;
+	int64_t		max_fragments;
+	int64_t		max_output_bytes;
+	int64_t		max_batch;
+	int64_t		max_batch_bytes;
+	int64_t		max_waiting_bytes;
+	int64_t		max_events;
+	int64_t		ring_events;
+	int64_t		ring_bytes;
+	int64_t		heartbeat_ms;
+	int64_t		timeout_ms;
+	int64_t		presence_ms;
+	int64_t		heads_check_ms;
+	int64_t		lock_timeout_ms;
+	int64_t		statement_timeout_ms;
+	int64_t		connect_timeout_ms;
+	int64_t		drain_timeout_ms;
+} Config;
+
+typedef enum ConfigAction
+{
+	CONFIG_RUN,
+	CONFIG_CHECK, /* --check-config: say whether the configuration is valid */
+	CONFIG_PRINT, /* --print-config */
+	CONFIG_HELP,
+	CONFIG_VERSION,
+	CONFIG_BAD /* a message was printed on stderr */
+} ConfigAction;
+
+/*
+ * Defaults < --config FILE (or COLLAB_CONFIG) < COLLAB_<KEY> < --key value. Complains on stderr about everything that it
+ * does not know or that is out of range, all of it rather than the first.
+ */
+ConfigAction config_load(Config *config, int argc, char **argv, char **env) MUST_CHECK;
+void		 config_print(const Config *config);
+void		 config_help(void);
+void		 config_free(Config *config);
+
+#endif

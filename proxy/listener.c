@@ -1,0 +1,370 @@
+/* listener.c - hears of commits by others, fetches what a room lacks, and compares the rooms with the database. */
+#include "listener.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "pg.h"
+#include "room.h"
+
+#define MAX_ROOMS 1000 /* per query */
+#define FIRST_KEY_BYTES 16
+
+struct Listener
+{
+	Proxy	   *proxy;
+	Pg		   *pg;
+	PgSetup		setup;
+	PgParams	params;
+	WheelTimer	timer;	/* the periodic comparison */
+	List		fetch;	/* Room.fetch */
+	List		check;	/* Room.check */
+	bool		fetching; /* one query of each kind at a time: what gathers meanwhile goes together */
+	bool		checking;
+};
+
+/* The rooms that one query is about; each is held. */
+typedef struct Query
+{
+	Listener   *listener;
+	int			count;
+	Room	   *rooms[];
+} Query;
+
+enum
+{
+	STATEMENT_FETCH,
+	STATEMENT_HEADS
+};
+
+static const PgStatement statements[] = {
+	{"fetch_events",
+	 "SELECT key, version, event, site, clock, author, at, op FROM collab.fetch_events($1::bigint[], $2::bigint[], "
+	 "$3::integer)"},
+	{"heads", "SELECT key, version, event FROM collab.heads($1::bigint[])"},
+};
+
+/* ---- what the rooms ask for ---- */
+
+void
+listener_fetch(Listener *listener, Room *room)
+{
+	if (!room->fetching && list_empty(&room->fetch))
+		list_append(&listener->fetch, &room->fetch);
+}
+
+void
+listener_check(Listener *listener, Room *room)
+{
+	if (list_empty(&room->check))
+		list_append(&listener->check, &room->check);
+}
+
+void
+listener_forget(Room *room)
+{
+	list_remove(&room->fetch);
+	list_remove(&room->check);
+}
+
+static void
+check_all(Listener *listener)
+{
+	List	   *node;
+
+	list_each(node, rooms_all(listener->proxy->rooms))
+		listener_check(listener, container_of(node, Room, all));
+}
+
+static void
+on_timer(WheelTimer *timer)
+{
+	Listener   *listener = container_of(timer, Listener, timer);
+
+	check_all(listener);
+	wheel_set(&listener->proxy->wheel, timer, (uint64_t) listener->proxy->config.heads_check_ms);
+}
+
+/* ---- hints ---- */
+
+/* One word of a payload: `key:version`, or `*`. Nobody vouches for it: at worst it makes us look. */
+static void
+on_hint(Listener *listener, const char *word, size_t bytes)
+{
+	uint64_t	key;
+	int64_t		version;
+	Room	   *room;
+
+	if (bytes == 1 && word[0] == '*')
+	{
+		check_all(listener);
+		return;
+	}
+	if (bytes < FIRST_KEY_BYTES + 2 || word[FIRST_KEY_BYTES] != ':' ||
+		!util_parse_hex64(word, FIRST_KEY_BYTES, &key))
+		return;
+	room = rooms_find(listener->proxy->rooms, (int64_t) key);
+	if (room == NULL)
+		return;
+	if (util_parse_decimal(word + FIRST_KEY_BYTES + 1, bytes - FIRST_KEY_BYTES - 1, INT64_MAX, &version))
+		room_want(room, version);
+	else
+		listener_check(listener, room);
+}
+
+static void
+on_notify(void *ctx, const char *payload)
+{
+	Listener   *listener = ctx;
+
+	while (*payload != '\0')
+	{
+		size_t		bytes = strcspn(payload, " ");
+
+		if (bytes > 0)
+			on_hint(listener, payload, bytes);
+		payload += bytes;
+		if (*payload == ' ')
+			payload++;
+	}
+}
+
+/* Hints were lost while there was no connection. */
+static void
+on_up(void *ctx)
+{
+	check_all(ctx);
+}
+
+static void
+on_down(void *ctx)
+{
+	(void) ctx;
+}
+
+static const PgHooks hooks = {on_up, on_down, on_notify};
+
+/* ---- queries ---- */
+
+static Query *
+take_rooms(Listener *listener, List *list, size_t node_offset)
+{
+	Query	   *query = util_alloc(sizeof(*query) + MAX_ROOMS * sizeof(query->rooms[0]));
+
+	query->listener = listener;
+	query->count = 0;
+	while (query->count < MAX_ROOMS && !list_empty(list))
+	{
+		Room	   *room = (Room *) (void *) ((char *) list->next - node_offset);
+
+		list_remove(list->next);
+		if (room->version < 0)
+			continue;
+		room_hold(room);
+		query->rooms[query->count++] = room;
+	}
+	return query;
+}
+
+static void
+free_query(Query *query)
+{
+	for (int i = 0; i < query->count; i++)
+		room_unhold(query->rooms[i]);
+	free(query);
+}
+
+static void
+add_keys(PgParams *params, const Query *query)
+{
+	pg_array_begin(params, PG_TYPE_INT8);
+	for (int i = 0; i < query->count; i++)
+		pg_array_int8(params, query->rooms[i]->key);
+	pg_array_end(params);
+}
+
+static void
+log_failure(const char *what, const PgResult *result)
+{
+	char		quoted[256];
+
+	log_line(LOG_WARNING, what, "code=%s text=%s", pg_sqlstate(result),
+			 log_quote(quoted, sizeof(quoted), pg_message(result)));
+}
+
+static void
+on_events(void *ctx, PgOutcome outcome, const PgResult *result)
+{
+	Query	   *query = ctx;
+	Listener   *listener = query->listener;
+	int			rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+
+	listener->fetching = false;
+	for (int i = 0; i < query->count; i++)
+	{
+		query->rooms[i]->fetching = false;
+		query->rooms[i]->fetched_from = query->rooms[i]->version;
+	}
+	for (int row = 0; row < rows; row++)
+	{
+		Room	   *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+		PgBytes		user = pg_bytes(result, row, 5);
+		PgBytes		op = pg_bytes(result, row, 7);
+		WireEvent	event;
+
+		if (room == NULL)
+			continue;
+		event.version = pg_int8(result, row, 1);
+		event.event = (uint64_t) pg_int8(result, row, 2);
+		event.site = pg_int8(result, row, 3);
+		event.clock = pg_int8(result, row, 4);
+		event.user = user.data;
+		event.user_bytes = user.bytes;
+		event.at = pg_int8(result, row, 6);
+		event.op = op.data;
+		event.op_bytes = op.bytes;
+		room_fetched(room, &event);
+	}
+	for (int i = 0; i < query->count; i++)
+	{
+		Room	   *room = query->rooms[i];
+
+		/* a version that does not come was a false hint; what is real will be found by the comparison */
+		if (outcome == PG_ROWS && room->version <= room->fetched_from && room->target > room->version)
+			room->target = room->version;
+		/* an error would repeat at once: it is left to the next comparison */
+		if (outcome != PG_ERROR)
+			room_want(room, room->target);
+	}
+	if (outcome == PG_ERROR)
+		log_failure("cannot fetch events", result);
+	free_query(query);
+}
+
+/* From one version below the one that is known: its own event comes along, and proves that it is the same history. */
+static void
+send_fetch(Listener *listener)
+{
+	PgParams   *params = &listener->params;
+	Query	   *query = take_rooms(listener, &listener->fetch, offsetof(Room, fetch));
+
+	if (query->count == 0)
+	{
+		free_query(query);
+		return;
+	}
+	pg_params_clear(params);
+	add_keys(params, query);
+	pg_array_begin(params, PG_TYPE_INT8);
+	for (int i = 0; i < query->count; i++)
+		pg_array_int8(params, query->rooms[i]->version > 0 ? query->rooms[i]->version - 1 : 0);
+	pg_array_end(params);
+	pg_param_int4(params, (int32_t) listener->proxy->config.max_events + 1);
+	listener->fetching = true;
+	for (int i = 0; i < query->count; i++)
+		query->rooms[i]->fetching = true;
+	if (!pg_send(listener->pg, STATEMENT_FETCH, params, on_events, query))
+		on_events(query, PG_LOST, NULL);
+}
+
+static void
+on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
+{
+	Query	   *query = ctx;
+	Listener   *listener = query->listener;
+	int			rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+
+	listener->checking = false;
+	for (int row = 0; row < rows; row++)
+	{
+		Room	   *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+
+		if (room == NULL)
+			continue;
+		room->head_seen = true;
+		room_check(room, pg_int8(result, row, 1), (uint64_t) pg_int8(result, row, 2), room->checked_version);
+	}
+	for (int i = 0; i < query->count && outcome == PG_ROWS; i++)
+	{
+		if (!query->rooms[i]->head_seen)
+			room_dropped(query->rooms[i]);
+	}
+	if (outcome == PG_ERROR)
+		log_failure("cannot compare with the database", result);
+	free_query(query);
+}
+
+static void
+send_check(Listener *listener)
+{
+	PgParams   *params = &listener->params;
+	Query	   *query = take_rooms(listener, &listener->check, offsetof(Room, check));
+
+	if (query->count == 0)
+	{
+		free_query(query);
+		return;
+	}
+	pg_params_clear(params);
+	add_keys(params, query);
+	listener->checking = true;
+	for (int i = 0; i < query->count; i++)
+	{
+		query->rooms[i]->checked_version = query->rooms[i]->version;
+		query->rooms[i]->head_seen = false;
+	}
+	if (!pg_send(listener->pg, STATEMENT_HEADS, params, on_heads, query))
+		on_heads(query, PG_LOST, NULL);
+}
+
+void
+listener_turn_end(Listener *listener)
+{
+	if (!pg_is_up(listener->pg))
+		return;
+	if (!listener->fetching && !list_empty(&listener->fetch))
+		send_fetch(listener);
+	if (pg_is_up(listener->pg) && !listener->checking && !list_empty(&listener->check))
+		send_check(listener);
+}
+
+/* ---- life ---- */
+
+Listener *
+listener_create(Proxy *proxy)
+{
+	Listener   *listener = util_alloc_zero(sizeof(*listener));
+
+	listener->proxy = proxy;
+	listener->setup.label = "listener";
+	listener->setup.conninfo = proxy->config.database;
+	listener->setup.statements = statements;
+	listener->setup.statement_count = 2;
+	listener->setup.listen_sql = "LISTEN collab";
+	listener->setup.statement_timeout_ms = proxy->config.statement_timeout_ms;
+	listener->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;
+	listener->setup.must_write = true;
+	list_init(&listener->fetch);
+	list_init(&listener->check);
+	pg_params_init(&listener->params);
+	wheel_timer_init(&listener->timer, on_timer);
+	wheel_set(&proxy->wheel, &listener->timer, (uint64_t) proxy->config.heads_check_ms);
+	listener->pg = pg_create(&proxy->loop, &proxy->wheel, &listener->setup, &hooks, listener);
+	return listener;
+}
+
+void
+listener_destroy(Listener *listener)
+{
+	wheel_cancel(&listener->proxy->wheel, &listener->timer);
+	pg_destroy(listener->pg);
+	pg_params_free(&listener->params);
+	free(listener);
+}
+
+bool
+listener_up(const Listener *listener)
+{
+	return pg_is_up(listener->pg);
+}

@@ -1,0 +1,29 @@
+/* log.h - one logfmt line per event on stderr. Never content, never credentials. */
+#ifndef COLLAB_PROXY_LOG_H
+#define COLLAB_PROXY_LOG_H
+
+#include <stddef.h>
+
+#include "util.h"
+
+typedef enum LogLevel
+{
+	LOG_ERROR,
+	LOG_WARNING,
+	LOG_INFO,
+	LOG_DEBUG
+} LogLevel;
+
+void log_set_level(LogLevel level);
+bool log_enabled(LogLevel level);
+
+/*
+ * msg is a fixed text; fmt (may be NULL) gives further `key=value` pairs. A value that comes from outside goes through
+ * log_quote(), so that nobody can forge a line.
+ */
+void log_line(LogLevel level, const char *msg, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Quoted and escaped for logfmt, cut where the buffer ends. Returns buffer. */
+const char *log_quote(char *buffer, size_t size, const char *text);
+
+#endif

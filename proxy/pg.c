@@ -1,0 +1,740 @@
+/* pg.c - one asynchronous database connection that keeps itself alive: the only door to libpq. */
+#include "pg.h"
+
+#include <endian.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_LAST_MS 3000
+#define MIN_SERVER_VERSION 150000
+#define ARRAY_HEADER_BYTES 20
+
+typedef enum PgState
+{
+	PG_IDLE,	   /* no connection; the timer runs until the next attempt */
+	PG_CONNECTING, /* PQconnectPoll drives; the timer bounds it */
+	PG_SETTING_UP, /* connected: checks, settings, LISTEN and PREPAREs are in flight as one request */
+	PG_UP,		   /* takes requests */
+	PG_CLOSED	   /* pg_destroy was called */
+} PgState;
+
+/* What is in flight, in the order sent. */
+typedef struct PgRequest
+{
+	List		node;
+	PgDone		done; /* NULL: the set-up */
+	void	   *ctx;
+	PGresult   *result; /* the rows, or the first error */
+} PgRequest;
+
+struct Pg
+{
+	uv_loop_t  *loop;
+	Wheel	   *wheel;
+	const PgSetup *setup;
+	const PgHooks *hooks;
+	void	   *ctx;
+	PgState		state;
+	PGconn	   *conn;
+	uv_poll_t  *poll; /* on PQsocket(conn); replaced whenever the socket may have changed */
+	int			poll_events;
+	WheelTimer	timer;
+	uint64_t	backoff_ms;
+	char	   *last_complaint; /* the same failure is logged once */
+	List		requests;
+	int			in_flight;
+	bool		durable;
+	bool		broken; /* found out where it could not be handled: the timer will */
+};
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+/* ---- the poll handle ---- */
+
+static void
+free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void
+unwatch(Pg *pg)
+{
+	if (pg->poll == NULL)
+		return;
+	uv_poll_stop(pg->poll);
+	uv_close((uv_handle_t *) pg->poll, free_handle);
+	pg->poll = NULL;
+	pg->poll_events = 0;
+}
+
+static bool
+watch(Pg *pg, int events)
+{
+	if (pg->poll == NULL)
+	{
+		pg->poll = util_alloc(sizeof(*pg->poll));
+		if (uv_poll_init(pg->loop, pg->poll, PQsocket(pg->conn)) != 0)
+		{
+			free(pg->poll);
+			pg->poll = NULL;
+			return false;
+		}
+		pg->poll->data = pg;
+	}
+	if (events == pg->poll_events)
+		return true;
+	pg->poll_events = events;
+	return uv_poll_start(pg->poll, events, on_poll) == 0;
+}
+
+/* ---- the end of a connection ---- */
+
+static void
+log_complaint(Pg *pg, const char *what, const char *message)
+{
+	char		quoted[512];
+
+	if (pg->last_complaint != NULL && strcmp(pg->last_complaint, message) == 0)
+		return;
+	free(pg->last_complaint);
+	pg->last_complaint = util_strdup(message);
+	log_line(LOG_WARNING, what, "connection=%s reason=%s", pg->setup->label,
+			 log_quote(quoted, sizeof(quoted), message));
+}
+
+/*
+ * The one way out of a connection: releases it, tells those who wait, and sets the timer for the next attempt. Callbacks
+ * run last, when the state is consistent.
+ */
+static void
+drop(Pg *pg, const char *what, const char *reason)
+{
+	bool		was_up = pg->state == PG_UP;
+	List		lost;
+
+	log_complaint(pg, what, reason);
+	unwatch(pg);
+	if (pg->conn != NULL)
+		PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->broken = false;
+	pg->durable = false;
+	if (pg->state != PG_CLOSED)
+		pg->state = PG_IDLE;
+	list_init(&lost);
+	while (!list_empty(&pg->requests))
+	{
+		List	   *node = pg->requests.next;
+
+		list_remove(node);
+		list_append(&lost, node);
+	}
+	pg->in_flight = 0;
+	if (pg->state == PG_IDLE)
+	{
+		wheel_set(pg->wheel, &pg->timer, pg->backoff_ms + util_random() % (pg->backoff_ms / 2 + 1));
+		pg->backoff_ms = pg->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : pg->backoff_ms * 2;
+	}
+	while (!list_empty(&lost))
+	{
+		PgRequest  *request = container_of(lost.next, PgRequest, node);
+
+		list_remove(&request->node);
+		if (request->done != NULL)
+			request->done(request->ctx, PG_LOST, NULL);
+		PQclear(request->result);
+		free(request);
+	}
+	if (was_up && pg->state == PG_IDLE)
+		pg->hooks->down(pg->ctx);
+}
+
+/* For places that must not call back: the timer finishes it at the next turn. */
+static void
+mark_broken(Pg *pg)
+{
+	pg->broken = true;
+	wheel_set(pg->wheel, &pg->timer, 0);
+}
+
+/* ---- connecting ---- */
+
+static void
+fail(Pg *pg, const char *what)
+{
+	char		reason[512];
+	const char *message = pg->conn != NULL ? PQerrorMessage(pg->conn) : "out of memory";
+	size_t		bytes;
+
+	snprintf(reason, sizeof(reason), "%s", message);
+	bytes = strlen(reason);
+	while (bytes > 0 && reason[bytes - 1] == '\n')
+		reason[--bytes] = '\0';
+	drop(pg, what, reason);
+}
+
+static void
+connect_start(Pg *pg)
+{
+	const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "tcp_user_timeout", NULL};
+	const char *const values[] = {pg->setup->conninfo, "collab-proxy", "UTF8", "15000", NULL};
+
+	pg->state = PG_CONNECTING;
+	pg->conn = PQconnectStartParams(keys, values, 1);
+	wheel_set(pg->wheel, &pg->timer, (uint64_t) pg->setup->connect_timeout_ms);
+	if (pg->conn == NULL || PQstatus(pg->conn) == CONNECTION_BAD || !watch(pg, UV_WRITABLE))
+		fail(pg, "cannot reach the database");
+}
+
+static void
+on_notice(void *arg, const PGresult *result)
+{
+	Pg		   *pg = arg;
+	char		quoted[512];
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	log_line(LOG_DEBUG, "notice from the database", "connection=%s text=%s", pg->setup->label,
+			 log_quote(quoted, sizeof(quoted), message != NULL ? message : ""));
+}
+
+static bool
+send_setting(Pg *pg, const char *name, int64_t ms)
+{
+	char		sql[96];
+
+	snprintf(sql, sizeof(sql), "SET %s = %lld", name, (long long) ms);
+	return PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* Sends everything a new connection needs as one request; its outcome decides whether the connection is of use. */
+static bool
+send_setup(Pg *pg)
+{
+	static const char check[] =
+		"SELECT current_setting('fsync'), current_setting('full_page_writes'), "
+		"current_setting('synchronous_commit'), pg_is_in_recovery()";
+	const PgSetup *setup = pg->setup;
+	PgRequest  *request;
+
+	if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
+		return false;
+	/* the check comes first: of the results that are rows, the first is kept */
+	if (PQsendQueryParams(pg->conn, check, 0, NULL, NULL, NULL, NULL, 0) != 1)
+		return false;
+	if (setup->lock_timeout_ms > 0 && !send_setting(pg, "lock_timeout", setup->lock_timeout_ms))
+		return false;
+	if (!send_setting(pg, "statement_timeout", setup->statement_timeout_ms))
+		return false;
+	for (int i = 0; i < setup->statement_count; i++)
+	{
+		if (PQsendPrepare(pg->conn, setup->statements[i].name, setup->statements[i].sql, 0, NULL) != 1)
+			return false;
+	}
+	if (setup->listen_sql != NULL &&
+		PQsendQueryParams(pg->conn, setup->listen_sql, 0, NULL, NULL, NULL, NULL, 0) != 1)
+		return false;
+	if (PQpipelineSync(pg->conn) != 1)
+		return false;
+	request = util_alloc_zero(sizeof(*request));
+	list_append(&pg->requests, &request->node);
+	pg->in_flight++;
+	return true;
+}
+
+static bool
+flush(Pg *pg)
+{
+	int			left = PQflush(pg->conn);
+
+	return left >= 0 && watch(pg, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static void
+connect_continue(Pg *pg)
+{
+	PostgresPollingStatusType status;
+
+	/* libpq may go on with another address, and so with another socket */
+	unwatch(pg);
+	status = PQconnectPoll(pg->conn);
+	switch (status)
+	{
+		case PGRES_POLLING_READING:
+		case PGRES_POLLING_WRITING:
+			if (!watch(pg, status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE))
+				fail(pg, "cannot reach the database");
+			break;
+		case PGRES_POLLING_OK:
+			PQsetNoticeReceiver(pg->conn, on_notice, pg);
+			pg->state = PG_SETTING_UP;
+			if (PQserverVersion(pg->conn) < MIN_SERVER_VERSION)
+				drop(pg, "cannot use the database", "collab needs PostgreSQL 15 or later");
+			else if (!send_setup(pg) || !flush(pg))
+				fail(pg, "cannot use the database");
+			break;
+		default:
+			fail(pg, "cannot reach the database");
+			break;
+	}
+}
+
+static void
+check_durability(Pg *pg, const PGresult *result)
+{
+	const char *fsync = PQgetvalue(result, 0, 0);
+	const char *full_page_writes = PQgetvalue(result, 0, 1);
+	const char *synchronous_commit = PQgetvalue(result, 0, 2);
+
+	pg->durable = strcmp(fsync, "on") == 0 && strcmp(full_page_writes, "on") == 0 &&
+		strcmp(synchronous_commit, "off") != 0;
+	if (!pg->durable && pg->setup->must_write)
+		log_line(LOG_ERROR, "ACKNOWLEDGED EDITS MAY BE LOST: the database does not keep what it commits",
+				 "connection=%s fsync=%s full_page_writes=%s synchronous_commit=%s", pg->setup->label, fsync,
+				 full_page_writes, synchronous_commit);
+}
+
+/* The set-up request was answered. Returns false when the connection is gone. */
+static bool
+finish_setup(Pg *pg, const PGresult *result)
+{
+	if (result == NULL || PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		const char *message = result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+		char		reason[512];
+
+		snprintf(reason, sizeof(reason), "%s", message != NULL ? message : "no answer");
+		drop(pg, "cannot use the database", reason);
+		return false;
+	}
+	if (pg->setup->must_write && PQgetvalue(result, 0, 3)[0] == 't')
+	{
+		drop(pg, "cannot use the database", "the server is a standby");
+		return false;
+	}
+	check_durability(pg, result);
+	wheel_cancel(pg->wheel, &pg->timer);
+	pg->state = PG_UP;
+	pg->backoff_ms = BACKOFF_FIRST_MS;
+	free(pg->last_complaint);
+	pg->last_complaint = NULL;
+	log_line(LOG_INFO, "connected to the database", "connection=%s backend=%d", pg->setup->label,
+			 PQbackendPID(pg->conn));
+	pg->hooks->up(pg->ctx);
+	return pg->state == PG_UP;
+}
+
+/* ---- results ---- */
+
+/* Keeps the first error of a request, or else its first rows. */
+static void
+keep_result(PgRequest *request, PGresult *result)
+{
+	bool		better = request->result == NULL ||
+		(PQresultStatus(result) == PGRES_FATAL_ERROR && PQresultStatus(request->result) != PGRES_FATAL_ERROR);
+
+	if (better && PQresultStatus(result) != PGRES_COMMAND_OK)
+	{
+		PQclear(request->result);
+		request->result = result;
+	}
+	else
+		PQclear(result);
+}
+
+/* The sync of the oldest request arrived: only now its transaction is known to be over. False: the connection is gone. */
+static bool
+finish_request(Pg *pg)
+{
+	PgRequest  *request = container_of(pg->requests.next, PgRequest, node);
+	PGresult   *result = request->result;
+	bool		alive = true;
+
+	list_remove(&request->node);
+	pg->in_flight--;
+	if (request->done == NULL)
+		alive = finish_setup(pg, result);
+	else
+	{
+		bool		failed = result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR;
+
+		request->done(request->ctx, failed ? PG_ERROR : PG_ROWS, (const PgResult *) result);
+		alive = pg->state == PG_UP;
+	}
+	PQclear(result);
+	free(request);
+	return alive;
+}
+
+static void
+deliver_notifications(Pg *pg)
+{
+	PGnotify   *notify;
+
+	while (pg->conn != NULL && (notify = PQnotifies(pg->conn)) != NULL)
+	{
+		if (pg->hooks->notify != NULL)
+			pg->hooks->notify(pg->ctx, notify->extra);
+		PQfreemem(notify);
+	}
+}
+
+static void
+read_results(Pg *pg)
+{
+	int			nulls = 0;
+
+	if (PQconsumeInput(pg->conn) != 1)
+	{
+		fail(pg, "lost the database");
+		return;
+	}
+	while (!list_empty(&pg->requests) && !PQisBusy(pg->conn))
+	{
+		PGresult   *result = PQgetResult(pg->conn);
+
+		/* one NULL stands between the results of two statements, more of them mean that nothing will come any more */
+		nulls = result == NULL ? nulls + 1 : 0;
+		if (nulls > 1)
+			break;
+		if (result == NULL)
+			continue;
+		switch (PQresultStatus(result))
+		{
+			case PGRES_PIPELINE_SYNC:
+				PQclear(result);
+				if (!finish_request(pg))
+					return;
+				break;
+			case PGRES_PIPELINE_ABORTED:
+				PQclear(result);
+				break;
+			default:
+				keep_result(container_of(pg->requests.next, PgRequest, node), result);
+				break;
+		}
+	}
+	deliver_notifications(pg);
+	if (pg->conn != NULL && (nulls > 1 || PQstatus(pg->conn) == CONNECTION_BAD))
+		fail(pg, "lost the database");
+}
+
+static void
+on_poll(uv_poll_t *handle, int status, int events)
+{
+	Pg		   *pg = handle->data;
+
+	if (pg->state == PG_CONNECTING)
+	{
+		connect_continue(pg);
+		return;
+	}
+	/* an error of the poll shows as an error of the read */
+	if (status < 0 || (events & UV_READABLE))
+		read_results(pg);
+	if (pg->conn != NULL && (events & UV_WRITABLE) && !flush(pg))
+		fail(pg, "lost the database");
+}
+
+static void
+on_timer(WheelTimer *timer)
+{
+	Pg		   *pg = container_of(timer, Pg, timer);
+
+	if (pg->state == PG_IDLE)
+		connect_start(pg);
+	else if (pg->broken)
+		fail(pg, "lost the database");
+	else if (pg->state == PG_CONNECTING || pg->state == PG_SETTING_UP)
+		drop(pg, "cannot reach the database", "timed out");
+}
+
+/* ---- the outside ---- */
+
+Pg *
+pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *hooks, void *ctx)
+{
+	Pg		   *pg = util_alloc_zero(sizeof(*pg));
+
+	pg->loop = loop;
+	pg->wheel = wheel;
+	pg->setup = setup;
+	pg->hooks = hooks;
+	pg->ctx = ctx;
+	pg->backoff_ms = BACKOFF_FIRST_MS;
+	list_init(&pg->requests);
+	wheel_timer_init(&pg->timer, on_timer);
+	wheel_set(wheel, &pg->timer, 0);
+	return pg;
+}
+
+void
+pg_destroy(Pg *pg)
+{
+	if (pg == NULL)
+		return;
+	pg->state = PG_CLOSED;
+	wheel_cancel(pg->wheel, &pg->timer);
+	drop(pg, "closed the database", "shutting down");
+	free(pg->last_complaint);
+	free(pg);
+}
+
+bool
+pg_is_up(const Pg *pg)
+{
+	return pg->state == PG_UP && !pg->broken;
+}
+
+bool
+pg_is_durable(const Pg *pg)
+{
+	return pg->durable;
+}
+
+int
+pg_in_flight(const Pg *pg)
+{
+	return pg->in_flight;
+}
+
+bool
+pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
+{
+	const char *values[PG_MAX_PARAMS];
+	int			formats[PG_MAX_PARAMS];
+	PgRequest  *request;
+
+	if (!pg_is_up(pg))
+		return false;
+	for (int i = 0; i < params->count; i++)
+	{
+		values[i] = params->lengths[i] < 0 ? NULL : params->data.data + params->offsets[i];
+		formats[i] = 1;
+	}
+	if (PQsendQueryPrepared(pg->conn, pg->setup->statements[statement].name, params->count, values, params->lengths,
+							formats, 1) != 1 ||
+		PQpipelineSync(pg->conn) != 1)
+	{
+		mark_broken(pg);
+		return false;
+	}
+	request = util_alloc_zero(sizeof(*request));
+	request->done = done;
+	request->ctx = ctx;
+	list_append(&pg->requests, &request->node);
+	pg->in_flight++;
+	/* PQpipelineSync has tried to send: only what did not fit is left */
+	if (!flush(pg))
+		mark_broken(pg);
+	return true;
+}
+
+/* ---- parameters ---- */
+
+void
+pg_params_init(PgParams *params)
+{
+	memset(params, 0, sizeof(*params));
+	buf_init(&params->data, util_buffer_alloc);
+}
+
+void
+pg_params_free(PgParams *params)
+{
+	buf_free(&params->data);
+}
+
+void
+pg_params_clear(PgParams *params)
+{
+	buf_clear(&params->data);
+	params->count = 0;
+}
+
+static void
+add_param(PgParams *params, const void *data, int bytes)
+{
+	params->offsets[params->count] = params->data.size;
+	params->lengths[params->count] = bytes;
+	params->count++;
+	if (bytes > 0)
+		buf_bytes(&params->data, data, (size_t) bytes);
+}
+
+void
+pg_param_null(PgParams *params)
+{
+	add_param(params, NULL, -1);
+}
+
+void
+pg_param_bool(PgParams *params, bool value)
+{
+	char		byte = value ? 1 : 0;
+
+	add_param(params, &byte, 1);
+}
+
+void
+pg_param_int4(PgParams *params, int32_t value)
+{
+	uint32_t	network = htobe32((uint32_t) value);
+
+	add_param(params, &network, sizeof(network));
+}
+
+void
+pg_param_int8(PgParams *params, int64_t value)
+{
+	uint64_t	network = htobe64((uint64_t) value);
+
+	add_param(params, &network, sizeof(network));
+}
+
+void
+pg_param_bytes(PgParams *params, const char *data, size_t bytes)
+{
+	add_param(params, data, (int) bytes);
+}
+
+/* Binary array: dimensions, has-nulls flag, element type, then length and lower bound of the one dimension, elements. */
+void
+pg_array_begin(PgParams *params, PgElement type)
+{
+	uint32_t	header[5] = {htobe32(1), 0, htobe32((uint32_t) type), 0, htobe32(1)};
+
+	params->array_at = params->data.size;
+	params->array_count = 0;
+	params->array_nulls = false;
+	buf_bytes(&params->data, header, ARRAY_HEADER_BYTES);
+}
+
+static void
+add_element(PgParams *params, const void *data, size_t bytes)
+{
+	uint32_t	length = htobe32((uint32_t) bytes);
+
+	buf_bytes(&params->data, &length, sizeof(length));
+	buf_bytes(&params->data, data, bytes);
+	params->array_count++;
+}
+
+void
+pg_array_null(PgParams *params)
+{
+	uint32_t	length = htobe32(UINT32_MAX);
+
+	buf_bytes(&params->data, &length, sizeof(length));
+	params->array_count++;
+	params->array_nulls = true;
+}
+
+void
+pg_array_int4(PgParams *params, int32_t value)
+{
+	uint32_t	network = htobe32((uint32_t) value);
+
+	add_element(params, &network, sizeof(network));
+}
+
+void
+pg_array_int8(PgParams *params, int64_t value)
+{
+	uint64_t	network = htobe64((uint64_t) value);
+
+	add_element(params, &network, sizeof(network));
+}
+
+void
+pg_array_bytes(PgParams *params, const char *data, size_t bytes)
+{
+	add_element(params, data, bytes);
+}
+
+void
+pg_array_end(PgParams *params)
+{
+	char	   *header = params->data.data + params->array_at;
+	uint32_t	nulls = htobe32(params->array_nulls ? 1 : 0);
+	uint32_t	count = htobe32((uint32_t) params->array_count);
+
+	memcpy(header + 4, &nulls, sizeof(nulls));
+	memcpy(header + 12, &count, sizeof(count));
+	params->offsets[params->count] = params->array_at;
+	params->lengths[params->count] = (int) (params->data.size - params->array_at);
+	params->count++;
+}
+
+/* ---- results ---- */
+
+static const PGresult *
+raw(const PgResult *result)
+{
+	return (const PGresult *) (const void *) result;
+}
+
+int
+pg_rows(const PgResult *result)
+{
+	return result == NULL ? 0 : PQntuples(raw(result));
+}
+
+bool
+pg_null(const PgResult *result, int row, int column)
+{
+	return PQgetisnull(raw(result), row, column) == 1;
+}
+
+int32_t
+pg_int4(const PgResult *result, int row, int column)
+{
+	uint32_t	network;
+
+	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
+		return 0;
+	memcpy(&network, PQgetvalue(raw(result), row, column), sizeof(network));
+	return (int32_t) be32toh(network);
+}
+
+int64_t
+pg_int8(const PgResult *result, int row, int column)
+{
+	uint64_t	network;
+
+	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
+		return 0;
+	memcpy(&network, PQgetvalue(raw(result), row, column), sizeof(network));
+	return (int64_t) be64toh(network);
+}
+
+PgBytes
+pg_bytes(const PgResult *result, int row, int column)
+{
+	PgBytes		value;
+
+	value.data = PQgetvalue(raw(result), row, column);
+	value.bytes = (size_t) PQgetlength(raw(result), row, column);
+	return value;
+}
+
+const char *
+pg_sqlstate(const PgResult *result)
+{
+	const char *state = PQresultErrorField(raw(result), PG_DIAG_SQLSTATE);
+
+	return state != NULL ? state : "XX000";
+}
+
+const char *
+pg_message(const PgResult *result)
+{
+	const char *message = PQresultErrorField(raw(result), PG_DIAG_MESSAGE_PRIMARY);
+
+	return message != NULL ? message : "error in the database";
+}

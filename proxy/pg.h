@@ -1,0 +1,121 @@
+/* pg.h - one asynchronous database connection that keeps itself alive: the only door to libpq. */
+#ifndef COLLAB_PROXY_PG_H
+#define COLLAB_PROXY_PG_H
+
+#include <uv.h>
+
+#include "buf.h"
+#include "util.h"
+#include "wheel.h"
+
+/*
+ * A Pg connects by itself, checks and prepares, calls up(), and from then on takes requests, each of them one prepared
+ * statement in a transaction of its own (pipeline mode, one sync per request). When the connection is lost
+ * it answers what was in flight with PG_LOST (outcome unknown), calls down(), and tries again with back-off.
+ */
+typedef struct Pg Pg;
+typedef struct PgResult PgResult; /* lives during the callback */
+
+typedef enum PgOutcome
+{
+	PG_ROWS,  /* committed: only now, the rows alone do not prove it */
+	PG_ERROR, /* rolled back; see pg_sqlstate() */
+	PG_LOST	  /* the connection ended before the answer: it may have happened or not */
+} PgOutcome;
+
+typedef void (*PgDone)(void *ctx, PgOutcome outcome, const PgResult *result);
+
+typedef struct PgStatement
+{
+	const char *name;
+	const char *sql;
+} PgStatement;
+
+typedef struct PgSetup
+{
+	const char		  *label; /* for the log */
+	const char		  *conninfo;
+	const PgStatement *statements;
+	int				   statement_count;
+	const char		  *listen_sql;	   /* a LISTEN statement, or NULL */
+	int64_t			   lock_timeout_ms; /* 0: leave the server's */
+	int64_t			   statement_timeout_ms;
+	int64_t			   connect_timeout_ms;
+	bool			   must_write; /* a standby is as good as no connection */
+} PgSetup;
+
+typedef struct PgHooks
+{
+	void (*up)(void *ctx);
+	void (*down)(void *ctx);
+	void (*notify)(void *ctx, const char *payload); /* may be NULL */
+} PgHooks;
+
+/* setup, its strings and the hooks must outlive the connection. */
+Pg	*pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *hooks, void *ctx);
+/* Drops the connection; requests in flight are answered PG_LOST. Handles close during the next turns of the loop. */
+void pg_destroy(Pg *pg);
+bool pg_is_up(const Pg *pg);
+/* Whether what this server calls committed survives a crash (fsync, full_page_writes, synchronous_commit). */
+bool pg_is_durable(const Pg *pg);
+int	 pg_in_flight(const Pg *pg);
+
+/* ---- parameters: binary values, built in a buffer that is reused ---- */
+
+#define PG_MAX_PARAMS 10
+
+typedef struct PgParams
+{
+	Buf		data;
+	int		count;
+	size_t	offsets[PG_MAX_PARAMS];
+	int		lengths[PG_MAX_PARAMS]; /* -1: NULL */
+	size_t	array_at;
+	int32_t array_count;
+	bool	array_nulls;
+} PgParams;
+
+typedef enum PgElement
+{
+	PG_TYPE_BYTEA = 17,
+	PG_TYPE_INT8 = 20,
+	PG_TYPE_INT4 = 23,
+	PG_TYPE_TEXT = 25
+} PgElement;
+
+void pg_params_init(PgParams *params);
+void pg_params_free(PgParams *params);
+void pg_params_clear(PgParams *params);
+void pg_param_null(PgParams *params);
+void pg_param_bool(PgParams *params, bool value);
+void pg_param_int4(PgParams *params, int32_t value);
+void pg_param_int8(PgParams *params, int64_t value);
+void pg_param_bytes(PgParams *params, const char *data, size_t bytes); /* text as well */
+void pg_array_begin(PgParams *params, PgElement type);
+void pg_array_null(PgParams *params);
+void pg_array_int4(PgParams *params, int32_t value);
+void pg_array_int8(PgParams *params, int64_t value);
+void pg_array_bytes(PgParams *params, const char *data, size_t bytes);
+void pg_array_end(PgParams *params);
+
+/* False when the connection is not up. The parameters are copied. */
+bool pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;
+
+/* ---- results: binary ---- */
+
+typedef struct PgBytes
+{
+	const char *data;
+	size_t		bytes;
+} PgBytes;
+
+int			pg_rows(const PgResult *result);
+bool		pg_null(const PgResult *result, int row, int column);
+int32_t		pg_int4(const PgResult *result, int row, int column);
+int64_t		pg_int8(const PgResult *result, int row, int column); /* timestamps too */
+PgBytes		pg_bytes(const PgResult *result, int row, int column);
+/* Of a PG_ERROR: five characters, and the primary message. */
+const char *pg_sqlstate(const PgResult *result);
+const char *pg_message(const PgResult *result);
+
+#endif

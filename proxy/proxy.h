@@ -1,0 +1,47 @@
+/* proxy.h - the process: what all modules share. */
+#ifndef COLLAB_PROXY_PROXY_H
+#define COLLAB_PROXY_PROXY_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "util.h"
+#include "wheel.h"
+#include "wire.h"
+
+typedef struct Client Client;	  /* one WebSocket */
+typedef struct Room Room;		  /* one open document */
+typedef struct RoomTable RoomTable;
+typedef struct Lanes Lanes;		  /* the connections that commit */
+typedef struct Loader Loader;	  /* the connections that answer `open` */
+typedef struct Listener Listener; /* LISTEN, gap fetches, comparison with the heads */
+typedef struct Ws Ws;			  /* sockets */
+
+/*
+ * Everything runs on one loop in one thread. A turn of the loop reads from sockets and from the database, and what that caused
+ * goes out once at its end (proxy_turn_end in main.c): first the batches to the database, which then works while the
+ * frames are written.
+ */
+typedef struct Proxy
+{
+	uv_loop_t	loop;
+	Config		config;
+	Wheel		wheel;
+	WireParser	parser;
+	Buf			scratch; /* for building one message; nobody keeps it across calls */
+	Ws		   *ws;
+	RoomTable  *rooms;
+	Lanes	   *lanes;
+	Loader	   *loader;
+	Listener   *listener;
+	int64_t		client_count;
+	bool		draining; /* SIGTERM came: no new operations */
+} Proxy;
+
+static inline uint64_t
+proxy_now(const Proxy *proxy)
+{
+	return uv_now(&proxy->loop);
+}
+
+#endif

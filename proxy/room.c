@@ -1,0 +1,625 @@
+/* room.c - one open document: who is there, its recent events, and the one ordered stream to everybody. */
+#include "room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "listener.h"
+#include "log.h"
+#include "presence.h"
+
+#define FIRST_BUCKETS 64
+#define FIRST_RING 16
+#define EVENTS_HEAD_BYTES (sizeof(WIRE_EVENTS_HEAD) - 1)
+#define EVENTS_TAIL_BYTES (sizeof(WIRE_EVENTS_TAIL) - 1)
+
+struct RoomTable
+{
+	Proxy	   *proxy;
+	Room	  **buckets;
+	size_t		bucket_count; /* a power of two */
+	int64_t		count;
+	List		all;
+	List		woken;
+};
+
+static void reset(Room *room);
+
+/* ---- the table ---- */
+
+RoomTable *
+rooms_create(Proxy *proxy)
+{
+	RoomTable  *table = util_alloc_zero(sizeof(*table));
+
+	table->proxy = proxy;
+	table->bucket_count = FIRST_BUCKETS;
+	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
+	list_init(&table->all);
+	list_init(&table->woken);
+	return table;
+}
+
+int64_t
+rooms_count(const RoomTable *table)
+{
+	return table->count;
+}
+
+List *
+rooms_all(RoomTable *table)
+{
+	return &table->all;
+}
+
+/* The key is a hash already. */
+static Room **
+bucket_of(RoomTable *table, int64_t key)
+{
+	return &table->buckets[(uint64_t) key & (table->bucket_count - 1)];
+}
+
+static void
+grow(RoomTable *table)
+{
+	List	   *node;
+
+	free(table->buckets);
+	table->bucket_count *= 2;
+	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
+	list_each(node, &table->all)
+	{
+		Room	   *room = container_of(node, Room, all);
+		Room	  **bucket = bucket_of(table, room->key);
+
+		room->next = *bucket;
+		*bucket = room;
+	}
+}
+
+Room *
+rooms_find(RoomTable *table, int64_t key)
+{
+	Room	   *room = *bucket_of(table, key);
+
+	while (room != NULL && room->key != key)
+		room = room->next;
+	return room;
+}
+
+Room *
+rooms_enter(RoomTable *table, const char *doc_id)
+{
+	int64_t		key = collab_doc_key(doc_id, strlen(doc_id));
+	Room	   *room;
+	Room	  **bucket;
+
+	/* two ids with one key cannot both exist in the database, but both can be asked for */
+	for (room = *bucket_of(table, key); room != NULL; room = room->next)
+	{
+		if (room->key == key && strcmp(room->doc_id, doc_id) == 0)
+			return room;
+	}
+	if ((size_t) table->count >= table->bucket_count)
+		grow(table);
+	room = util_alloc_zero(sizeof(*room));
+	room->proxy = table->proxy;
+	room->doc_id = util_strdup(doc_id);
+	room->key = key;
+	room->version = -1;
+	list_init(&room->members);
+	list_init(&room->woken);
+	list_init(&room->fetch);
+	list_init(&room->check);
+	presence_init(room);
+	bucket = bucket_of(table, key);
+	room->next = *bucket;
+	*bucket = room;
+	list_append(&table->all, &room->all);
+	table->count++;
+	return room;
+}
+
+static void
+free_room(Room *room)
+{
+	RoomTable  *table = room->proxy->rooms;
+	Room	  **at = bucket_of(table, room->key);
+
+	while (*at != room)
+		at = &(*at)->next;
+	*at = room->next;
+	list_remove(&room->all);
+	list_remove(&room->woken);
+	table->count--;
+	listener_forget(room);
+	presence_free(room);
+	reset(room);
+	free(room->ring);
+	free(room->doc_id);
+	free(room);
+}
+
+static void
+free_if_idle(Room *room)
+{
+	if (room->member_count == 0 && room->holds == 0)
+		free_room(room);
+}
+
+void
+rooms_destroy(RoomTable *table)
+{
+	while (!list_empty(&table->all))
+		free_room(container_of(table->all.next, Room, all));
+	free(table->buckets);
+	free(table);
+}
+
+void
+rooms_turn_end(RoomTable *table)
+{
+	while (!list_empty(&table->woken))
+	{
+		Room	   *room = container_of(table->woken.next, Room, woken);
+		List	   *node;
+
+		list_remove(&room->woken);
+		list_each(node, &room->members)
+		{
+			Client	   *client = container_of(node, Client, member);
+
+			if (client->state == CLIENT_LIVE)
+				ws_wake(client->conn);
+		}
+	}
+}
+
+/* ---- members ---- */
+
+void
+room_hold(Room *room)
+{
+	room->holds++;
+}
+
+void
+room_unhold(Room *room)
+{
+	room->holds--;
+	free_if_idle(room);
+}
+
+void
+room_join(Room *room, Client *client)
+{
+	list_append(&room->members, &client->member);
+	room->member_count++;
+	/* holds the ring from here on until the answer says where the client stands */
+	client->position = room->version;
+	if (room->member_count == 1 || client->position < room->slowest)
+		room->slowest = client->position;
+}
+
+void
+room_leave(Room *room, Client *client)
+{
+	list_remove(&client->member);
+	room->member_count--;
+	if (client->state == CLIENT_LIVE)
+		presence_leave(room, client);
+	free_if_idle(room);
+}
+
+void
+room_place(Room *room, Client *client, int64_t version)
+{
+	client->position = version;
+	if (version < room->slowest)
+		room->slowest = version;
+}
+
+/* ---- the ring ---- */
+
+static int64_t
+first_version(const Room *room)
+{
+	return room->version - room->ring_count + 1;
+}
+
+const RingEvent *
+room_event(const Room *room, int64_t version)
+{
+	if (version > room->version || version < first_version(room))
+		return NULL;
+	return room->ring[version & (room->ring_capacity - 1)];
+}
+
+bool
+room_knows(const Room *room, int64_t version, uint64_t event)
+{
+	const RingEvent *known;
+
+	if (room->version < 0)
+		return false;
+	if (version == room->version)
+		return event == room->event;
+	known = room_event(room, version);
+	return known != NULL && known->event == event;
+}
+
+/* Bytes of the stream that a member at `position` still has to get. */
+static uint64_t
+bytes_behind(const Room *room, int64_t position)
+{
+	const RingEvent *next = room_event(room, position + 1);
+
+	return next == NULL ? 0 : room->ring_end - (next->end - next->bytes);
+}
+
+static void
+drop_first(Room *room)
+{
+	RingEvent **slot = &room->ring[first_version(room) & (room->ring_capacity - 1)];
+
+	free(*slot);
+	*slot = NULL;
+	room->ring_count--;
+}
+
+static int64_t
+find_slowest(const Room *room)
+{
+	int64_t		slowest = room->version;
+	List	   *node;
+
+	list_each(node, &room->members)
+	{
+		const Client *client = container_of(node, Client, member);
+
+		if (client->position >= 0 && client->position < slowest)
+			slowest = client->position;
+	}
+	return slowest;
+}
+
+/* Whoever is further behind than a socket's queue may be long is closed; the room stays healthy. */
+static void
+close_laggards(Room *room)
+{
+	List	   *node;
+	List	   *after;
+
+	list_each_safe(node, after, &room->members)
+	{
+		Client	   *client = container_of(node, Client, member);
+
+		if (client->position < 0 ||
+			bytes_behind(room, client->position) <= (uint64_t) room->proxy->config.max_output_bytes)
+			continue;
+		if (client->state == CLIENT_LIVE)
+			client_close(client, 4408, "too slow");
+		else
+			client_close(client, 4409, "open again");
+	}
+}
+
+/* Drops what is beyond the limits, except what a member has still to get. */
+static void
+trim(Room *room)
+{
+	const Config *config = &room->proxy->config;
+
+	room_hold(room);
+	while (room->ring_count > config->ring_events ||
+		   (room->ring_count > 1 && bytes_behind(room, first_version(room) - 1) > (uint64_t) config->ring_bytes))
+	{
+		int64_t		first = first_version(room);
+
+		if (room->slowest < first)
+			room->slowest = find_slowest(room);
+		if (room->slowest < first)
+		{
+			if (bytes_behind(room, room->slowest) <= (uint64_t) config->max_output_bytes)
+				break;
+			close_laggards(room);
+			room->slowest = find_slowest(room);
+			continue;
+		}
+		drop_first(room);
+	}
+	room->holds--; /* the caller goes on with the room */
+}
+
+static void
+grow_ring(Room *room)
+{
+	int64_t		capacity = room->ring_capacity == 0 ? FIRST_RING : room->ring_capacity * 2;
+	RingEvent **ring = util_alloc_zero((size_t) capacity * sizeof(*ring));
+
+	for (int64_t v = first_version(room); v <= room->version; v++)
+		ring[v & (capacity - 1)] = room->ring[v & (room->ring_capacity - 1)];
+	free(room->ring);
+	room->ring = ring;
+	room->ring_capacity = capacity;
+}
+
+/* The next version. */
+static void
+append(Room *room, const WireEvent *event)
+{
+	Buf		   *text = &room->proxy->scratch;
+	RingEvent  *entry;
+
+	buf_clear(text);
+	wire_event(text, event);
+	entry = util_alloc(sizeof(*entry) + text->size + event->user_bytes);
+	entry->version = event->version;
+	entry->event = event->event;
+	entry->site = event->site;
+	entry->clock = event->clock;
+	entry->bytes = (uint32_t) text->size;
+	entry->user_bytes = (uint32_t) event->user_bytes;
+	entry->end = room->ring_end += text->size;
+	memcpy(entry->text, text->data, text->size);
+	memcpy(entry->text + text->size, event->user, event->user_bytes);
+
+	if (room->ring_count == room->ring_capacity)
+		grow_ring(room);
+	room->version = event->version;
+	room->event = event->event;
+	room->ring[room->version & (room->ring_capacity - 1)] = entry;
+	room->ring_count++;
+	if (list_empty(&room->woken))
+		list_append(&room->proxy->rooms->woken, &room->woken);
+	trim(room);
+}
+
+/* Forgets all of the document. */
+static void
+reset(Room *room)
+{
+	while (room->ring_count > 0)
+		drop_first(room);
+	room->version = -1;
+	room->event = 0;
+	room->target = 0;
+}
+
+/* ---- what happens to the document ---- */
+
+/* Another history than the one that was sent out (a failover lost its tail, a restore): everybody opens again. */
+static void
+history_changed(Room *room, const Client *except)
+{
+	List	   *node;
+	List	   *after;
+
+	log_line(LOG_WARNING, "the history of a document is not the one that was sent out: closing its sockets",
+			 "doc=%s version=%lld members=%d", room->doc_id, (long long) room->version, room->member_count);
+	reset(room);
+	room_hold(room);
+	list_each_safe(node, after, &room->members)
+	{
+		Client	   *client = container_of(node, Client, member);
+
+		if (client != except && client->state == CLIENT_LIVE)
+			client_close(client, 4409, "open again");
+		else
+			client->position = -1;
+	}
+	room->holds--;
+}
+
+void
+room_dropped(Room *room)
+{
+	List	   *node;
+	List	   *after;
+
+	reset(room);
+	room_hold(room);
+	list_each_safe(node, after, &room->members)
+	{
+		Client	   *client = container_of(node, Client, member);
+
+		/* who is still opening is told by the answer */
+		if (client->state == CLIENT_LIVE)
+			client_fail(client, "OT004", "no such document", 4404);
+	}
+	room->holds--;
+}
+
+void
+room_want(Room *room, int64_t version)
+{
+	if (version > room->target)
+		room->target = version;
+	if (room->version >= 0 && room->target > room->version)
+		listener_fetch(room->proxy->listener, room);
+}
+
+void
+room_committed(Room *room, const WireEvent *event)
+{
+	if (room->version >= 0 && event->version == room->version + 1)
+		append(room, event);
+	else if (event->version > room->version)
+		room_want(room, event->version);
+}
+
+void
+room_fetched(Room *room, const WireEvent *event)
+{
+	const RingEvent *known;
+
+	if (room->version < 0)
+		return;
+	if (event->version == room->version + 1)
+	{
+		append(room, event);
+		return;
+	}
+	known = room_event(room, event->version);
+	if ((event->version == room->version && event->event != room->event) ||
+		(known != NULL && known->event != event->event))
+		history_changed(room, NULL);
+}
+
+bool
+room_observe(Room *room, const Client *client, int64_t version, uint64_t event, int64_t sent_at)
+{
+	const RingEvent *known;
+
+	if (room->version >= 0)
+	{
+		known = room_event(room, version);
+		if (version < sent_at || (event != 0 && version == room->version && event != room->event) ||
+			(event != 0 && known != NULL && known->event != event))
+			history_changed(room, client);
+	}
+	if (room->version < 0 || (room->member_count == 1 && version > room->version))
+	{
+		int64_t		target = room->target;
+
+		reset(room);
+		room->version = version;
+		room->event = event;
+		room_want(room, target);
+		return true;
+	}
+	if (version > room->version)
+		room_want(room, version);
+	return version + 1 >= first_version(room);
+}
+
+void
+room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at)
+{
+	const RingEvent *known = room_event(room, version);
+
+	if (room->version < 0)
+		return;
+	if (version < sent_at || (version == room->version && event != room->event) ||
+		(known != NULL && known->event != event))
+		history_changed(room, NULL);
+	else
+		room_want(room, version);
+}
+
+/* ---- the stream of one member ---- */
+
+static bool
+is_own(const RingEvent *event, const Client *client)
+{
+	return event->site == client->site && strlen(client->user) == event->user_bytes &&
+		memcmp(event->text + event->bytes, client->user, event->user_bytes) == 0;
+}
+
+bool
+room_has_more(const Room *room, const Client *client)
+{
+	return client->position < room->version;
+}
+
+/* The client's own pieces from its position on, in one ack as long as clocks and versions count up together. */
+static size_t
+stream_ack(Room *room, Client *client, char *out, size_t capacity)
+{
+	const RingEvent *first = room_event(room, client->position + 1);
+	const RingEvent *last = first;
+	int64_t		count = 1;
+	Buf		   *text = &room->proxy->scratch;
+	size_t		used;
+
+	for (;;)
+	{
+		const RingEvent *next = room_event(room, first->version + count);
+
+		if (next == NULL || next->clock != first->clock + count || !is_own(next, client))
+			break;
+		last = next;
+		count++;
+	}
+	buf_clear(text);
+	wire_ack(text, first->clock, first->version, last->event, count);
+	if (text->size + FRAME_HEADER_MAX > capacity)
+		return 0;
+	used = frame_header(out, text->size, true, true);
+	memcpy(out + used, text->data, text->size);
+	client->position = last->version;
+	return used + text->size;
+}
+
+/* One event that fits into no write: it goes out in fragments, through the queue. */
+static void
+queue_large_event(Room *room, Client *client, const RingEvent *event)
+{
+	Buf		   *text = &room->proxy->scratch;
+
+	buf_clear(text);
+	buf_bytes(text, WIRE_EVENTS_HEAD, EVENTS_HEAD_BYTES);
+	buf_bytes(text, event->text, event->bytes);
+	buf_bytes(text, WIRE_EVENTS_TAIL, EVENTS_TAIL_BYTES);
+	frame_queue_push(&client->queue, frame_create(text, true));
+	client->position = event->version;
+}
+
+/* As many foreign events as fit, in one message. */
+static size_t
+stream_events(Room *room, Client *client, char *out, size_t capacity)
+{
+	size_t		payload = EVENTS_HEAD_BYTES + EVENTS_TAIL_BYTES;
+	int64_t		from = client->position + 1;
+	int64_t		to = from;
+	const RingEvent *event;
+	char	   *p;
+
+	for (; (event = room_event(room, to)) != NULL && !is_own(event, client); to++)
+	{
+		size_t		size = event->bytes + (to > from ? 1 : 0);
+
+		if (payload + size + FRAME_HEADER_MAX > capacity)
+			break;
+		payload += size;
+	}
+	if (to == from)
+		return 0;
+	p = out + frame_header(out, payload, true, true);
+	memcpy(p, WIRE_EVENTS_HEAD, EVENTS_HEAD_BYTES);
+	p += EVENTS_HEAD_BYTES;
+	for (int64_t v = from; v < to; v++)
+	{
+		event = room_event(room, v);
+		if (v > from)
+			*p++ = ',';
+		memcpy(p, event->text, event->bytes);
+		p += event->bytes;
+	}
+	memcpy(p, WIRE_EVENTS_TAIL, EVENTS_TAIL_BYTES);
+	p += EVENTS_TAIL_BYTES;
+	client->position = to - 1;
+	return (size_t) (p - out);
+}
+
+size_t
+room_stream(Room *room, Client *client, char *out, size_t capacity)
+{
+	size_t		used = 0;
+
+	while (room_has_more(room, client))
+	{
+		const RingEvent *event = room_event(room, client->position + 1);
+		size_t		part;
+
+		part = is_own(event, client) ? stream_ack(room, client, out + used, capacity - used)
+			: stream_events(room, client, out + used, capacity - used);
+		if (part == 0 && used == 0 && !is_own(event, client))
+			queue_large_event(room, client, event);
+		if (part == 0)
+			break;
+		used += part;
+	}
+	return used;
+}

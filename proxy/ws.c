@@ -1,0 +1,666 @@
+/* ws.c - sockets: the listener, the HTTP and WebSocket connections on it. The only door to libwebsockets. */
+#include "ws.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libwebsockets.h>
+
+#include "client.h"
+#include "http.h"
+#include "limits.h"
+#include "log.h"
+
+#define RX_BYTES 1024		 /* per connection; longer frames come in pieces */
+#define TX_BYTES 65536		 /* most that one write takes */
+#define HEADER_BYTES 16384	 /* of a handshake */
+#define BACKLOG 4096
+#define ACCEPT_BURST 64		 /* per turn of the loop */
+#define ACCEPT_PAUSE_MS 100	 /* when the process is out of descriptors */
+#define REFUSE_MARGIN 256	 /* beyond the limit so many more are told 503, others just closed */
+#define HANDSHAKE_SECONDS 5
+#define CLOSE_SECONDS 3		 /* for the peer to take what is queued, and the close frame */
+#define SEND_BUFFER_BYTES 131072
+#define TCP_TIMEOUT_MS 15000
+
+/* One TCP connection. */
+struct WsConn
+{
+	Ws		   *ws;
+	struct lws *wsi;
+	LimitsPeer *peer;
+	Client	   *client; /* from the upgrade on */
+	List		all;	/* in ws->all */
+	List		dirty;	/* in ws->dirty */
+	bool		refused; /* over a limit: gets 503 */
+	bool		established;
+	int			close_code; /* 0: it stays open */
+	char		close_reason[48];
+	Buf			body; /* of an HTTP answer that is being written */
+	size_t		body_sent;
+};
+
+struct Ws
+{
+	Proxy	   *proxy;
+	struct lws_context *context;
+	struct lws_vhost *vhost;
+	int			fd;
+	uv_poll_t	poll;
+	bool		listening;
+	WheelTimer	pause;
+	Limits	   *limits;
+	List		all;   /* WsConn.all */
+	List		dirty; /* WsConn.dirty */
+	void	   *loops[1];
+	unsigned char *out; /* LWS_PRE + TX_BYTES */
+};
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+static const struct lws_protocols protocols[] = {
+	{"collab.v1", on_event, 0, RX_BYTES, 0, NULL, TX_BYTES},
+	{NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+/* No pings of its own, no validity time-outs: those timers live in one sorted list. Ours are in the wheel. */
+static const lws_retry_bo_t no_idle_policy;
+
+/* ---- output ---- */
+
+void
+ws_wake(WsConn *conn)
+{
+	if (list_empty(&conn->dirty))
+		list_append(&conn->ws->dirty, &conn->dirty);
+}
+
+/*
+ * Writes what the client has, one write of complete frames. Straight from here rather than from the writable callback: a
+ * socket that has taken everything so far takes this as well, and asking first would cost two system calls. What the kernel
+ * does not take is kept by libwebsockets, at most this one write, and nothing follows before it is gone.
+ */
+static void
+flush(WsConn *conn)
+{
+	unsigned char *out = conn->ws->out + LWS_PRE;
+	size_t		bytes;
+	bool		more;
+
+	if (!conn->established || conn->wsi == NULL)
+		return;
+	if (!lws_partial_buffered(conn->wsi))
+	{
+		bytes = client_fill(conn->client, (char *) out, TX_BYTES);
+		if (bytes > 0)
+		{
+			if (lws_write(conn->wsi, out, bytes, LWS_WRITE_RAW) < 0)
+			{
+				lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+				return;
+			}
+			client_written(conn->client, !lws_partial_buffered(conn->wsi));
+		}
+	}
+	else
+		client_written(conn->client, false);
+	more = client_has_output(conn->client) || conn->close_code != 0;
+	if (more)
+		lws_callback_on_writable(conn->wsi);
+}
+
+void
+ws_turn_end(Ws *ws)
+{
+	while (!list_empty(&ws->dirty))
+	{
+		WsConn	   *conn = container_of(ws->dirty.next, WsConn, dirty);
+
+		list_remove(&conn->dirty);
+		flush(conn);
+	}
+}
+
+void
+ws_close(WsConn *conn, int code, const char *reason)
+{
+	if (conn->close_code != 0 || conn->wsi == NULL)
+		return;
+	conn->close_code = code;
+	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason);
+	/* whoever does not read does not see the close frame either */
+	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
+	ws_wake(conn);
+}
+
+/* The socket can take more. Non-zero: close it. */
+static int
+on_writable(WsConn *conn)
+{
+	flush(conn);
+	if (conn->close_code == 0 || client_has_output(conn->client) || lws_partial_buffered(conn->wsi))
+		return 0;
+	lws_close_reason(conn->wsi, (enum lws_close_status) conn->close_code, (unsigned char *) conn->close_reason,
+					 strlen(conn->close_reason));
+	return -1;
+}
+
+/* ---- input ---- */
+
+static int
+on_receive(WsConn *conn, const char *data, size_t bytes)
+{
+	struct lws *wsi = conn->wsi;
+	size_t		left = lws_remaining_packet_payload(wsi);
+
+	if (conn->close_code != 0)
+		return 0;
+	if (lws_frame_is_binary(wsi))
+		client_receive_binary(conn->client);
+	else
+		client_receive(conn->client, data, bytes, left == 0, left == 0 && lws_is_final_fragment(wsi), left);
+	return 0;
+}
+
+/* ---- HTTP ---- */
+
+typedef struct Headers
+{
+	unsigned char buffer[LWS_PRE + 2048];
+	unsigned char *at;
+	unsigned char *end;
+	bool		failed;
+} Headers;
+
+static void
+header(Headers *headers, struct lws *wsi, const char *name, const char *value)
+{
+	if (lws_add_http_header_by_name(wsi, (const unsigned char *) name, (const unsigned char *) value,
+									(int) strlen(value), &headers->at, headers->end) != 0)
+		headers->failed = true;
+}
+
+/* Writes the head of an answer; conn->body follows from the writable callback. Non-zero: close. */
+static int
+answer(WsConn *conn, int status, const char *type, const char *cache, const char *name, const char *value)
+{
+	static const char csp[] = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+		"img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
+		"frame-ancestors 'none'";
+	struct lws *wsi = conn->wsi;
+	Headers		headers;
+
+	headers.at = headers.buffer + LWS_PRE;
+	headers.end = headers.buffer + sizeof(headers.buffer);
+	headers.failed = lws_add_http_header_status(wsi, (unsigned int) status, &headers.at, headers.end) != 0;
+	header(&headers, wsi, "content-type:", type);
+	header(&headers, wsi, "x-content-type-options:", "nosniff");
+	header(&headers, wsi, "content-security-policy:", csp);
+	header(&headers, wsi, "referrer-policy:", "no-referrer");
+	header(&headers, wsi, "cache-control:", cache);
+	if (name != NULL)
+		header(&headers, wsi, name, value);
+	if (headers.failed ||
+		lws_add_http_header_content_length(wsi, conn->body.size, &headers.at, headers.end) != 0 ||
+		lws_finalize_write_http_header(wsi, headers.buffer + LWS_PRE, &headers.at, headers.end) != 0)
+		return -1;
+	conn->body_sent = 0;
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
+/* The next part of a body. Non-zero: close. */
+static int
+on_http_writable(WsConn *conn)
+{
+	struct lws *wsi = conn->wsi;
+	size_t		left = conn->body.size - conn->body_sent;
+	size_t		part = left < TX_BYTES ? left : TX_BYTES;
+	unsigned char *out = conn->ws->out + LWS_PRE;
+
+	if (lws_partial_buffered(wsi))
+	{
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+	if (part > 0)
+		memcpy(out, conn->body.data + conn->body_sent, part);
+	conn->body_sent += part;
+	if (lws_write(wsi, out, part, part == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
+		return -1;
+	if (part < left)
+	{
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+	buf_free(&conn->body);
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* A short text answer, after which the connection is closed: what follows on it is not trusted to be understood. */
+static int
+refuse(WsConn *conn, int status, const char *text, const char *name, const char *value)
+{
+	unsigned char *out = conn->ws->out + LWS_PRE;
+
+	buf_clear(&conn->body);
+	buf_str(&conn->body, text);
+	buf_char(&conn->body, '\n');
+	if (answer(conn, status, "text/plain; charset=utf-8", "no-store", name, value) == 0)
+	{
+		memcpy(out, conn->body.data, conn->body.size);
+		lws_write(conn->wsi, out, conn->body.size, LWS_WRITE_HTTP_FINAL);
+	}
+	return -1;
+}
+
+/* Whether the request announces a body; none of ours has one. Anything but a plain 0 counts, -5 as well. */
+static bool
+has_body(struct lws *wsi)
+{
+	char		length[24];
+	int			bytes = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+		return true;
+	if (bytes == 0)
+		return false;
+	return lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) != 1 || length[0] != '0';
+}
+
+static int
+on_http(WsConn *conn)
+{
+	struct lws *wsi = conn->wsi;
+	char		path[1024];
+	int			bytes;
+	HttpReply	reply;
+
+	if (conn->refused)
+		return refuse(conn, 503, "too many connections", "retry-after:", "5");
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 && lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
+		return refuse(conn, 405, "only GET and HEAD", "allow:", "GET, HEAD");
+	if (has_body(wsi))
+		return refuse(conn, 400, "a request without a body is expected", NULL, NULL);
+	bytes = lws_hdr_copy(wsi, path, sizeof(path), lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0
+						 ? WSI_TOKEN_GET_URI : WSI_TOKEN_HEAD_URI);
+	if (bytes <= 0 || strlen(path) != (size_t) bytes)
+		return refuse(conn, 404, "not found", NULL, NULL);
+	buf_free(&conn->body);
+	http_get(conn->ws->proxy, path, (size_t) bytes, &reply);
+	conn->body = reply.body;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0)
+		buf_clear(&conn->body);
+	return answer(conn, reply.status, reply.type, reply.cache, NULL, NULL);
+}
+
+/* ---- the handshake ---- */
+
+/* The value of a query parameter; NULL when it is absent, too long or holds a NUL. */
+static const char *
+query_value(struct lws *wsi, const char *name, char *buffer, size_t size, size_t *bytes)
+{
+	size_t		name_bytes = strlen(name);
+	int			n;
+
+	for (int i = 0; (n = lws_hdr_copy_fragment(wsi, buffer, (int) size, WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++)
+	{
+		if ((size_t) n > name_bytes && memcmp(buffer, name, name_bytes) == 0 && buffer[name_bytes] == '=')
+		{
+			*bytes = (size_t) n - name_bytes - 1;
+			return strlen(buffer) == (size_t) n ? buffer + name_bytes + 1 : NULL;
+		}
+	}
+	return NULL;
+}
+
+static bool
+header_is(struct lws *wsi, enum lws_token_indexes token, const char *value)
+{
+	char		buffer[32];
+
+	return lws_hdr_total_length(wsi, token) == (int) strlen(value) &&
+		lws_hdr_copy(wsi, buffer, sizeof(buffer), token) == (int) strlen(value) && strcmp(buffer, value) == 0;
+}
+
+/* Decides before the upgrade. 0: go on; otherwise the answer was written. */
+static int
+on_upgrade(WsConn *conn, const char *protocol)
+{
+	struct lws *wsi = conn->wsi;
+	char		path[512];
+	char		query[1024];
+	const char *doc_id;
+	const char *user;
+	size_t		doc_id_bytes;
+	size_t		user_bytes = 0;
+	char		doc[129];
+	int			bytes;
+
+	if (conn->refused)
+		return refuse(conn, 503, "too many connections", "retry-after:", "5");
+	if (protocol == NULL || strcasecmp(protocol, "websocket") != 0)
+		return refuse(conn, 400, "the only upgrade is websocket", NULL, NULL);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 || has_body(wsi))
+		return refuse(conn, 400, "a WebSocket starts with a GET", NULL, NULL);
+	if (!header_is(wsi, WSI_TOKEN_VERSION, "13"))
+		return refuse(conn, 426, "WebSocket version 13 is needed", "sec-websocket-version:", "13");
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) != 24 || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) == 0)
+		return refuse(conn, 400, "malformed WebSocket handshake", NULL, NULL);
+	bytes = lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
+	if (bytes <= 0 || strlen(path) != (size_t) bytes ||
+		!http_parse_socket_path(path, (size_t) bytes, &doc_id, &doc_id_bytes))
+		return refuse(conn, 404, "not found", NULL, NULL);
+	if (!util_valid_doc_id(doc_id, doc_id_bytes))
+		return refuse(conn, 400, "malformed document id", NULL, NULL);
+	user = query_value(wsi, "user", query, sizeof(query), &user_bytes);
+	if (user == NULL || !util_valid_user(user, user_bytes))
+		return refuse(conn, 400, "malformed or missing user", NULL, NULL);
+	memcpy(doc, doc_id, doc_id_bytes);
+	doc[doc_id_bytes] = '\0';
+	conn->client = client_create(conn->ws->proxy, conn, doc, user, user_bytes);
+	return 0;
+}
+
+/* ---- life of a connection ---- */
+
+static void
+free_conn(WsConn *conn)
+{
+	if (conn->client != NULL)
+		client_destroy(conn->client);
+	list_remove(&conn->all);
+	list_remove(&conn->dirty);
+	limits_leave(conn->ws->limits, conn->peer);
+	buf_free(&conn->body);
+	free(conn);
+}
+
+/* Translates, nothing else. */
+static int
+on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	WsConn	   *conn = lws_get_opaque_user_data(wsi);
+
+	(void) user;
+	if (conn == NULL)
+		return reason == LWS_CALLBACK_RAW_ADOPT ? -1 : 0;
+	switch (reason)
+	{
+		case LWS_CALLBACK_HTTP:
+			return on_http(conn);
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+			return on_http_writable(conn);
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+			return on_upgrade(conn, in);
+		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+			return conn->client != NULL ? 0 : -1;
+		case LWS_CALLBACK_ESTABLISHED:
+			conn->established = true;
+			client_established(conn->client);
+			return 0;
+		case LWS_CALLBACK_RECEIVE:
+			return on_receive(conn, in, len);
+		case LWS_CALLBACK_SERVER_WRITEABLE:
+			return on_writable(conn);
+		case LWS_CALLBACK_RAW_ADOPT: /* CONNECT would become a pipe */
+			return -1;
+		case LWS_CALLBACK_WSI_DESTROY:
+			lws_set_opaque_user_data(wsi, NULL);
+			free_conn(conn);
+			return 0;
+		default:
+			return 0;
+	}
+}
+
+/* ---- the listener ---- */
+
+static void on_accept(uv_poll_t *handle, int status, int events);
+
+static void
+adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
+{
+	int			one = 1;
+	int			send_buffer = SEND_BUFFER_BYTES;
+	int			timeout = TCP_TIMEOUT_MS;
+	bool		allowed;
+	WsConn	   *conn;
+
+	if (limits_open(ws->limits) >= ws->proxy->config.max_connections + REFUSE_MARGIN)
+	{
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	conn = util_alloc_zero(sizeof(*conn));
+	conn->ws = ws;
+	list_append(&ws->all, &conn->all);
+	list_init(&conn->dirty);
+	buf_init(&conn->body, util_buffer_alloc);
+	conn->peer = limits_enter(ws->limits, address, &allowed);
+	conn->refused = !allowed;
+	conn->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
+	if (conn->wsi == NULL)
+	{
+		free_conn(conn); /* the descriptor was closed */
+		return;
+	}
+	lws_set_opaque_user_data(conn->wsi, conn);
+}
+
+static void
+resume(WheelTimer *timer)
+{
+	Ws		   *ws = container_of(timer, Ws, pause);
+
+	if (ws->listening)
+		uv_poll_start(&ws->poll, UV_READABLE, on_accept);
+}
+
+static void
+on_accept(uv_poll_t *handle, int status, int events)
+{
+	Ws		   *ws = handle->data;
+
+	(void) status;
+	(void) events;
+	for (int i = 0; i < ACCEPT_BURST; i++)
+	{
+		struct sockaddr_storage address;
+		socklen_t	size = sizeof(address);
+		int			fd = accept4(ws->fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0)
+		{
+			adopt(ws, fd, &address);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		{
+			log_line(LOG_ERROR, "cannot accept a connection", "reason=\"%s\"", strerror(errno));
+			uv_poll_stop(&ws->poll);
+			wheel_set(&ws->proxy->wheel, &ws->pause, ACCEPT_PAUSE_MS);
+		}
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+static int
+open_listener(const Config *config)
+{
+	struct sockaddr_storage address;
+	socklen_t	size;
+	int			one = 1;
+	int			fd;
+
+	memset(&address, 0, sizeof(address));
+	if (strchr(config->listen_address, ':') != NULL)
+	{
+		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) (void *) &address;
+
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((uint16_t) config->listen_port);
+		inet_pton(AF_INET6, config->listen_address, &v6->sin6_addr);
+		size = sizeof(*v6);
+	}
+	else
+	{
+		struct sockaddr_in *v4 = (struct sockaddr_in *) (void *) &address;
+
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((uint16_t) config->listen_port);
+		inet_pton(AF_INET, config->listen_address, &v4->sin_addr);
+		size = sizeof(*v4);
+	}
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
+		bind(fd, (struct sockaddr *) &address, size) != 0)
+	{
+		int			saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+void
+ws_listen(Ws *ws)
+{
+	if (listen(ws->fd, BACKLOG) != 0)
+		log_line(LOG_ERROR, "cannot listen", "reason=\"%s\"", strerror(errno));
+	ws->listening = true;
+	uv_poll_start(&ws->poll, UV_READABLE, on_accept);
+}
+
+void
+ws_stop_listening(Ws *ws)
+{
+	if (!ws->listening)
+		return;
+	ws->listening = false;
+	wheel_cancel(&ws->proxy->wheel, &ws->pause);
+	uv_poll_stop(&ws->poll);
+	uv_close((uv_handle_t *) &ws->poll, NULL);
+	close(ws->fd);
+	ws->fd = -1;
+}
+
+/* ---- life of the whole ---- */
+
+static void
+on_library_log(int level, const char *line)
+{
+	char		text[256];
+	char		quoted[300];
+
+	snprintf(text, sizeof(text), "%s", line);
+	text[strcspn(text, "\n")] = '\0';
+	log_line(level == LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets", "text=%s",
+			 log_quote(quoted, sizeof(quoted), text));
+}
+
+Ws *
+ws_create(Proxy *proxy)
+{
+	struct lws_context_creation_info info;
+	Ws		   *ws = util_alloc_zero(sizeof(*ws));
+
+	ws->proxy = proxy;
+	list_init(&ws->all);
+	list_init(&ws->dirty);
+	wheel_timer_init(&ws->pause, resume);
+	ws->fd = open_listener(&proxy->config);
+	if (ws->fd < 0)
+	{
+		log_line(LOG_ERROR, "cannot listen", "address=%s port=%lld reason=\"%s\"", proxy->config.listen_address,
+				 (long long) proxy->config.listen_port, strerror(errno));
+		free(ws);
+		return NULL;
+	}
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+	ws->loops[0] = &proxy->loop;
+	memset(&info, 0, sizeof(info));
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.protocols = protocols;
+	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+		LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+	info.foreign_loops = ws->loops;
+	info.retry_and_idle_policy = &no_idle_policy;
+	info.max_http_header_data = HEADER_BYTES;
+	info.timeout_secs = HANDSHAKE_SECONDS;
+	info.timeout_secs_ah_idle = HANDSHAKE_SECONDS;
+	info.keepalive_timeout = HANDSHAKE_SECONDS;
+	info.gid = info.uid = (int) -1;
+	info.vhost_name = "collab";
+	ws->context = lws_create_context(&info);
+	if (ws->context != NULL)
+		ws->vhost = lws_create_vhost(ws->context, &info);
+	if (ws->vhost == NULL)
+	{
+		log_line(LOG_ERROR, "cannot start libwebsockets (is its libuv plugin, libwebsockets-evlib-uv, installed?)", NULL);
+		if (ws->context != NULL)
+			lws_context_destroy(ws->context);
+		close(ws->fd);
+		free(ws);
+		return NULL;
+	}
+	ws->limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
+	ws->out = util_alloc(LWS_PRE + TX_BYTES);
+	uv_poll_init(&proxy->loop, &ws->poll, ws->fd);
+	ws->poll.data = ws;
+	return ws;
+}
+
+void
+ws_close_all(Ws *ws, int code, const char *reason)
+{
+	List	   *node;
+
+	list_each(node, &ws->all)
+	{
+		WsConn	   *conn = container_of(node, WsConn, all);
+
+		if (conn->established)
+			client_close(conn->client, code, reason);
+		else
+			lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	}
+}
+
+void
+ws_shutdown(Ws *ws)
+{
+	ws_stop_listening(ws);
+	lws_context_destroy(ws->context);
+}
+
+void
+ws_free(Ws *ws)
+{
+	limits_free(ws->limits);
+	free(ws->out);
+	free(ws);
+}
+
+int64_t
+ws_connections(const Ws *ws)
+{
+	return limits_open(ws->limits);
+}

@@ -1,0 +1,27 @@
+/* ws.h - sockets: the listener, the HTTP and WebSocket connections on it. The only door to libwebsockets. */
+#ifndef COLLAB_PROXY_WS_H
+#define COLLAB_PROXY_WS_H
+
+#include "proxy.h"
+
+typedef struct WsConn WsConn;
+
+/* NULL after a message in the log. The listening socket is bound (SO_REUSEPORT) but does not accept yet. */
+Ws	*ws_create(Proxy *proxy) MUST_CHECK;
+void ws_listen(Ws *ws);
+void ws_stop_listening(Ws *ws);
+/* The loop has to run on until the handles are closed; ws_free() then releases the rest. */
+void ws_shutdown(Ws *ws);
+void ws_free(Ws *ws);
+
+/* There is something to write: client_fill() is asked for it at the end of this turn of the loop. */
+void ws_wake(WsConn *conn);
+/* Writes what is there, then a close frame. reason: short ASCII. */
+void ws_close(WsConn *conn, int code, const char *reason);
+void ws_close_all(Ws *ws, int code, const char *reason);
+/* Writes for every connection that was woken. */
+void ws_turn_end(Ws *ws);
+
+int64_t ws_connections(const Ws *ws);
+
+#endif
