@@ -13,7 +13,8 @@
 /* ---- functions of one and two deltas ---- */
 
 /* What every two-argument function of the core looks like. */
-typedef CollabStatus (*DeltaBinary) (Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err);
+typedef CollabStatus (*DeltaBinary)(Arena *arena, const Delta *a, const Delta *b, Delta *out,
+									CollabError *err);
 
 static Datum
 call_binary(FunctionCallInfo fcinfo, DeltaBinary function)
@@ -75,15 +76,13 @@ PG_FUNCTION_INFO_V1(delta_transform_position_sql);
 Datum
 delta_transform_position_sql(PG_FUNCTION_ARGS)
 {
-	int64		position = PG_GETARG_INT64(1);
-	bool		priority = PG_GETARG_BOOL(2);
-	Arena		arena;
-	Delta		delta;
+	int64 position = PG_GETARG_INT64(1);
+	bool  priority = PG_GETARG_BOOL(2);
+	Arena arena;
+	Delta delta;
 
 	if (position < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("position must not be negative")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("position must not be negative")));
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);
@@ -94,8 +93,8 @@ PG_FUNCTION_INFO_V1(delta_length_sql);
 Datum
 delta_length_sql(PG_FUNCTION_ARGS)
 {
-	Arena		arena;
-	Delta		delta;
+	Arena arena;
+	Delta delta;
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);
@@ -106,8 +105,8 @@ PG_FUNCTION_INFO_V1(delta_is_document_sql);
 Datum
 delta_is_document_sql(PG_FUNCTION_ARGS)
 {
-	Arena		arena;
-	Delta		delta;
+	Arena arena;
+	Delta delta;
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);
@@ -118,10 +117,10 @@ PG_FUNCTION_INFO_V1(delta_to_text_sql);
 Datum
 delta_to_text_sql(PG_FUNCTION_ARGS)
 {
-	char	   *embed = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Arena		arena;
-	Delta		delta;
-	Buf			buf;
+	char *embed = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Arena arena;
+	Delta delta;
+	Buf	  buf;
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);
@@ -146,9 +145,7 @@ delta_slice_sql(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		past = PG_GETARG_INT64(2);
 	if (PG_GETARG_INT64(1) < 0 || (!PG_ARGISNULL(2) && past < 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("position must not be negative")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("position must not be negative")));
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);
@@ -165,16 +162,17 @@ delta_slice_sql(PG_FUNCTION_ARGS)
  */
 typedef struct ComposeState
 {
-	Replay	   *replay;
+	Replay		 *replay;
 	MemoryContext scratch;
 } ComposeState;
 
 static ComposeState *
 compose_state_create(MemoryContext aggregate_context)
 {
-	MemoryContext own = AllocSetContextCreate(aggregate_context, "collab compose aggregate", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext own =
+		AllocSetContextCreate(aggregate_context, "collab compose aggregate", ALLOCSET_DEFAULT_SIZES);
 	ComposeState *state = MemoryContextAlloc(own, sizeof(ComposeState));
-	CollabError err = {0};
+	CollabError	  err = {0};
 
 	state->scratch = AllocSetContextCreate(own, "collab compose row", ALLOCSET_DEFAULT_SIZES);
 	errors_check(replay_create(pg_alloc(own), false, &state->replay), &err);
@@ -191,9 +189,9 @@ delta_compose_accum(PG_FUNCTION_ARGS)
 	MemoryContext aggregate_context;
 	MemoryContext old;
 	ComposeState *state;
-	CollabError err = {0};
-	Arena		arena;
-	Delta		change;
+	CollabError	  err = {0};
+	Arena		  arena;
+	Delta		  change;
 
 	if (!AggCheckCallContext(fcinfo, &aggregate_context))
 		elog(ERROR, "delta_compose_accum called in non-aggregate context");
@@ -224,7 +222,7 @@ Datum
 delta_compose_final(PG_FUNCTION_ARGS)
 {
 	ComposeState *state;
-	Buf			buf;
+	Buf			  buf;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "delta_compose_final called in non-aggregate context");

@@ -18,15 +18,17 @@ void
 delta_from_datum(Datum value, Arena *arena, Delta *out)
 {
 	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
-	CollabError err = {0};
+	CollabError		err = {0};
 
-	errors_check(delta_decode(arena, (const uint8_t *) VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), out, &err), &err);
+	errors_check(
+		delta_decode(arena, (const uint8_t *) VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), out, &err),
+		&err);
 }
 
 Datum
 delta_to_datum(const Delta *delta)
 {
-	Buf			buf;
+	Buf buf;
 
 	pg_buf_init(&buf);
 	delta_encode(delta, &buf);
@@ -85,20 +87,21 @@ PG_FUNCTION_INFO_V1(delta_in);
 Datum
 delta_in(PG_FUNCTION_ARGS)
 {
-	char	   *json = PG_GETARG_CSTRING(0);
-	CollabError err = {0};
+	char		*json = PG_GETARG_CSTRING(0);
+	CollabError	 err = {0};
 	CollabStatus status;
-	uint64		scratch[SCRATCH_BYTES / sizeof(uint64)];
-	Arena		arena;
-	Delta		delta;
+	uint64		 scratch[SCRATCH_BYTES / sizeof(uint64)];
+	Arena		 arena;
+	Delta		 delta;
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_parse(&arena, json, strlen(json), &delta_limits_none, &delta, &err);
 	if (status != COLLAB_OK)
-		COLLAB_INPUT_ERROR(fcinfo,
-						   (errcode(input_sqlstate(status, ERRCODE_INVALID_TEXT_REPRESENTATION)),
-							errmsg_internal("%s", input_message(status, "invalid input syntax for type collab.delta")),
-							errdetail_internal("%s", errors_detail(&err))));
+		COLLAB_INPUT_ERROR(
+			fcinfo,
+			(errcode(input_sqlstate(status, ERRCODE_INVALID_TEXT_REPRESENTATION)),
+			 errmsg_internal("%s", input_message(status, "invalid input syntax for type collab.delta")),
+			 errdetail_internal("%s", errors_detail(&err))));
 
 	PG_RETURN_DATUM(delta_to_datum(&delta));
 }
@@ -107,10 +110,10 @@ delta_in(PG_FUNCTION_ARGS)
 static char *
 delta_cstring(Datum value)
 {
-	uint64		scratch[SCRATCH_BYTES / sizeof(uint64)];
-	Arena		arena;
-	Delta		delta;
-	Buf			buf;
+	uint64 scratch[SCRATCH_BYTES / sizeof(uint64)];
+	Arena  arena;
+	Delta  delta;
+	Buf	   buf;
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	delta_from_datum(value, &arena, &delta);
@@ -136,14 +139,14 @@ PG_FUNCTION_INFO_V1(delta_recv);
 Datum
 delta_recv(PG_FUNCTION_ARGS)
 {
-	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
-	int			bytes = message->len - message->cursor;
-	const char *data = pq_getmsgbytes(message, bytes);
-	CollabError err = {0};
+	StringInfo	 message = (StringInfo) PG_GETARG_POINTER(0);
+	int			 bytes = message->len - message->cursor;
+	const char	*data = pq_getmsgbytes(message, bytes);
+	CollabError	 err = {0};
 	CollabStatus status;
-	uint64		scratch[SCRATCH_BYTES / sizeof(uint64)];
-	Arena		arena;
-	Delta		delta;
+	uint64		 scratch[SCRATCH_BYTES / sizeof(uint64)];
+	Arena		 arena;
+	Delta		 delta;
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_decode(&arena, (const uint8_t *) data, bytes, &delta, &err);
@@ -161,7 +164,7 @@ Datum
 delta_send(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	StringInfoData buf;
+	StringInfoData	buf;
 
 	pq_begintypsend(&buf);
 	pq_sendbytes(&buf, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
@@ -181,21 +184,21 @@ PG_FUNCTION_INFO_V1(delta_from_jsonb);
 Datum
 delta_from_jsonb(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *jsonb = PG_GETARG_JSONB_P(0);
-	char	   *json = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-	CollabError err = {0};
+	Jsonb		*jsonb = PG_GETARG_JSONB_P(0);
+	char		*json = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+	CollabError	 err = {0};
 	CollabStatus status;
-	uint64		scratch[SCRATCH_BYTES / sizeof(uint64)];
-	Arena		arena;
-	Delta		delta;
+	uint64		 scratch[SCRATCH_BYTES / sizeof(uint64)];
+	Arena		 arena;
+	Delta		 delta;
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_parse(&arena, json, strlen(json), &delta_limits_none, &delta, &err);
 	if (status != COLLAB_OK)
-		ereport(ERROR,
-				(errcode(input_sqlstate(status, ERRCODE_INVALID_PARAMETER_VALUE)),
-				 errmsg_internal("%s", input_message(status, "cannot cast this jsonb value to type collab.delta")),
-				 errdetail_internal("%s", errors_detail(&err))));
+		ereport(ERROR, (errcode(input_sqlstate(status, ERRCODE_INVALID_PARAMETER_VALUE)),
+						errmsg_internal(
+							"%s", input_message(status, "cannot cast this jsonb value to type collab.delta")),
+						errdetail_internal("%s", errors_detail(&err))));
 
 	PG_RETURN_DATUM(delta_to_datum(&delta));
 }
@@ -207,9 +210,9 @@ compare_values(FunctionCallInfo fcinfo)
 {
 	struct varlena *a = PG_GETARG_VARLENA_PP(0);
 	struct varlena *b = PG_GETARG_VARLENA_PP(1);
-	size_t		a_bytes = VARSIZE_ANY_EXHDR(a);
-	size_t		b_bytes = VARSIZE_ANY_EXHDR(b);
-	int			result = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_bytes, b_bytes));
+	size_t			a_bytes = VARSIZE_ANY_EXHDR(a);
+	size_t			b_bytes = VARSIZE_ANY_EXHDR(b);
+	int				result = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_bytes, b_bytes));
 
 	if (result == 0 && a_bytes != b_bytes)
 		result = a_bytes < b_bytes ? -1 : 1;
@@ -274,7 +277,7 @@ Datum
 delta_hash(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	Datum		result = hash_any((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	Datum			result = hash_any((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 
 	PG_FREE_IF_COPY(value, 0);
 	PG_RETURN_DATUM(result);
@@ -285,7 +288,8 @@ Datum
 delta_hash_extended(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	Datum		result = hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), PG_GETARG_INT64(1));
+	Datum			result =
+		hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), PG_GETARG_INT64(1));
 
 	PG_FREE_IF_COPY(value, 0);
 	PG_RETURN_DATUM(result);

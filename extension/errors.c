@@ -31,7 +31,7 @@ errors_sqlstate(CollabStatus status)
 char *
 errors_detail(const CollabError *err)
 {
-	char	   *detail = psprintf("%s.", err->message);
+	char *detail = psprintf("%s.", err->message);
 
 	detail[0] = pg_ascii_toupper((unsigned char) detail[0]);
 	return detail;
@@ -41,19 +41,14 @@ void
 errors_raise(CollabStatus status, const CollabError *err)
 {
 	if (status == COLLAB_NOMEM)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("Failed while working on a delta.")));
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("Failed while working on a delta.")));
 
 	/* What is stored was checked when it came in, so this is the disk's fault or ours, not the user's. */
 	if (status == COLLAB_CORRUPT)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored delta is corrupt"),
-				 errdetail_internal("%s", errors_detail(err))));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored delta is corrupt"),
+						errdetail_internal("%s", errors_detail(err))));
 
-	ereport(ERROR,
-			(errcode(errors_sqlstate(status)),
-			 errmsg("%s", err->message[0] != '\0' ? err->message : collab_status_name(status))));
+	ereport(ERROR, (errcode(errors_sqlstate(status)),
+					errmsg("%s", err->message[0] != '\0' ? err->message : collab_status_name(status))));
 }

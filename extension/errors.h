@@ -7,16 +7,19 @@
 #include "status.h"
 
 /* Class OT is ours: the standard reserves 0-4 and A-H, PostgreSQL uses none that starts with O. */
-#define ERRCODE_COLLAB_BASE_AHEAD MAKE_SQLSTATE('O', 'T', '0', '0', '1')		 /* base version ahead of the head */
-#define ERRCODE_COLLAB_BASE_GONE MAKE_SQLSTATE('O', 'T', '0', '0', '2')			 /* base version no longer available */
-#define ERRCODE_COLLAB_INVALID_OPERATION MAKE_SQLSTATE('O', 'T', '0', '0', '3')	 /* not a Delta, or not for this content */
-#define ERRCODE_COLLAB_NO_DOCUMENT MAKE_SQLSTATE('O', 'T', '0', '0', '4')		 /* no such document */
-#define ERRCODE_COLLAB_OPERATION_SIZE MAKE_SQLSTATE('O', 'T', '0', '0', '5')	 /* operation too large */
-#define ERRCODE_COLLAB_DOCUMENT_SIZE MAKE_SQLSTATE('O', 'T', '0', '0', '6')		 /* document too large */
-#define ERRCODE_COLLAB_READ_ONLY MAKE_SQLSTATE('O', 'T', '0', '0', '7')			 /* may be read, not edited */
-#define ERRCODE_COLLAB_PROTOCOL MAKE_SQLSTATE('O', 'T', '0', '0', '8')			 /* clocks or content contradict history */
-#define ERRCODE_COLLAB_RATE_LIMITED MAKE_SQLSTATE('O', 'T', '0', '0', '9')		 /* too much, too fast */
-#define ERRCODE_COLLAB_ANOTHER_HISTORY MAKE_SQLSTATE('O', 'T', '0', '1', '0')	 /* position is not in this history */
+#define ERRCODE_COLLAB_BASE_AHEAD MAKE_SQLSTATE('O', 'T', '0', '0', '1') /* base version ahead of the head */
+#define ERRCODE_COLLAB_BASE_GONE MAKE_SQLSTATE('O', 'T', '0', '0', '2') /* base version no longer available */
+#define ERRCODE_COLLAB_INVALID_OPERATION                                                                     \
+	MAKE_SQLSTATE('O', 'T', '0', '0', '3') /* not a Delta, or not for this content */
+#define ERRCODE_COLLAB_NO_DOCUMENT MAKE_SQLSTATE('O', 'T', '0', '0', '4')	 /* no such document */
+#define ERRCODE_COLLAB_OPERATION_SIZE MAKE_SQLSTATE('O', 'T', '0', '0', '5') /* operation too large */
+#define ERRCODE_COLLAB_DOCUMENT_SIZE MAKE_SQLSTATE('O', 'T', '0', '0', '6')	 /* document too large */
+#define ERRCODE_COLLAB_READ_ONLY MAKE_SQLSTATE('O', 'T', '0', '0', '7')		 /* may be read, not edited */
+#define ERRCODE_COLLAB_PROTOCOL                                                                              \
+	MAKE_SQLSTATE('O', 'T', '0', '0', '8') /* clocks or content contradict history */
+#define ERRCODE_COLLAB_RATE_LIMITED MAKE_SQLSTATE('O', 'T', '0', '0', '9') /* too much, too fast */
+#define ERRCODE_COLLAB_ANOTHER_HISTORY                                                                       \
+	MAKE_SQLSTATE('O', 'T', '0', '1', '0') /* position is not in this history */
 
 /* The SQLSTATE of a failed operation, as submit_batch reports it in its rows. */
 int errors_sqlstate(CollabStatus status);

@@ -67,7 +67,7 @@ enum
 static OpenAnswer
 open_decide(const OpenRequest *request)
 {
-	int64		event_here;
+	int64 event_here;
 
 	if (!request->has_position)
 		return OPEN_SNAPSHOT;
@@ -123,8 +123,8 @@ set_null(bool *nulls, int columns)
 static void
 open_put_current(ReturnSetInfo *result, const OpenRequest *request)
 {
-	Datum		values[OPEN_COLUMNS];
-	bool		nulls[OPEN_COLUMNS];
+	Datum values[OPEN_COLUMNS];
+	bool  nulls[OPEN_COLUMNS];
 
 	set_null(nulls, OPEN_COLUMNS);
 	values[OPEN_VERSION] = Int64GetDatum(request->head_version);
@@ -180,18 +180,18 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 {
 	ReadAuthors authors = {0};
 	int32		left = request->max_events;
-	StoreScan  *scan = store_scan_begin(request->document.key, request->version + 1, PG_INT64_MAX, false,
-										request->snapshot);
+	StoreScan  *scan =
+		store_scan_begin(request->document.key, request->version + 1, PG_INT64_MAX, false, request->snapshot);
 	StoredEvent event;
 	Arena		arena;
 
 	pg_arena_init(&arena);
 	while (left-- > 0 && store_scan_next(scan, &event))
 	{
-		text	   *author = read_author(&authors, event.author, request->snapshot);
+		text		   *author = read_author(&authors, event.author, request->snapshot);
 		struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
-		Datum		values[OPEN_COLUMNS];
-		bool		nulls[OPEN_COLUMNS] = {false};
+		Datum			values[OPEN_COLUMNS];
+		bool			nulls[OPEN_COLUMNS] = {false};
 
 		values[OPEN_VERSION] = Int64GetDatum(event.version);
 		values[OPEN_EVENT] = Int64GetDatum(store_event_id(&event));
@@ -217,16 +217,14 @@ open_read_request(FunctionCallInfo fcinfo, OpenRequest *request)
 	memset(request, 0, sizeof(*request));
 	request->snapshot = GetActiveSnapshot();
 	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("document id must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("document id must not be null")));
 	read_document_row(PG_GETARG_TEXT_PP(0), request->snapshot, &request->document);
 
 	/* Without a user and a site there are no own events: site -1 has none. */
 	request->site = -1;
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 	{
-		text	   *user = PG_GETARG_TEXT_PP(1);
+		text *user = PG_GETARG_TEXT_PP(1);
 
 		request->author = collab_user_key(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user));
 		request->site = PG_GETARG_INT64(2);
@@ -241,9 +239,8 @@ open_read_request(FunctionCallInfo fcinfo, OpenRequest *request)
 	request->pending = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT32(5);
 	request->max_events = PG_ARGISNULL(6) ? PG_INT32_MAX : PG_GETARG_INT32(6);
 	if (request->version < 0 || request->pending < 0 || request->max_events < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version, pending and max_events must not be negative")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("version, pending and max_events must not be negative")));
 
 	if (store_head(request->document.key, request->snapshot, &head))
 	{
@@ -259,7 +256,7 @@ Datum
 feed_open_document(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	OpenRequest request;
+	OpenRequest	   request;
 
 	InitMaterializedSRF(fcinfo, 0);
 	open_read_request(fcinfo, &request);
@@ -291,9 +288,8 @@ static const int64 *
 int64_elements(ArrayType *array, const char *name, int *count)
 {
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a one-dimensional array without nulls", name)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must be a one-dimensional array without nulls", name)));
 	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	return (const int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(ARR_NDIM(array)));
 }
@@ -309,24 +305,21 @@ Datum
 feed_fetch_events(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Snapshot	snapshot = GetActiveSnapshot();
-	int			key_count;
-	int			after_count;
-	const int64 *keys = int64_elements(PG_GETARG_ARRAYTYPE_P(0), "keys", &key_count);
-	const int64 *after = int64_elements(PG_GETARG_ARRAYTYPE_P(1), "after", &after_count);
-	int32		max_events = PG_GETARG_INT32(2);
-	ReadAuthors authors = {0};
-	Arena		arena;
-	int			i;
+	Snapshot	   snapshot = GetActiveSnapshot();
+	int			   key_count;
+	int			   after_count;
+	const int64	  *keys = int64_elements(PG_GETARG_ARRAYTYPE_P(0), "keys", &key_count);
+	const int64	  *after = int64_elements(PG_GETARG_ARRAYTYPE_P(1), "after", &after_count);
+	int32		   max_events = PG_GETARG_INT32(2);
+	ReadAuthors	   authors = {0};
+	Arena		   arena;
+	int			   i;
 
 	if (key_count != after_count)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("keys and after must have the same number of elements")));
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("keys and after must have the same number of elements")));
 	if (max_events < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_events must not be negative")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_events must not be negative")));
 
 	InitMaterializedSRF(fcinfo, 0);
 	pg_arena_init(&arena);
@@ -340,10 +333,10 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		while (left-- > 0 && store_scan_next(scan, &event))
 		{
-			text	   *author = read_author(&authors, event.author, snapshot);
+			text		   *author = read_author(&authors, event.author, snapshot);
 			struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
-			Datum		values[FETCH_COLUMNS];
-			bool		nulls[FETCH_COLUMNS] = {false};
+			Datum			values[FETCH_COLUMNS];
+			bool			nulls[FETCH_COLUMNS] = {false};
 
 			values[0] = Int64GetDatum(keys[i]);
 			values[1] = Int64GetDatum(event.version);
@@ -371,10 +364,10 @@ Datum
 feed_heads(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Snapshot	snapshot = GetActiveSnapshot();
-	int			key_count;
-	const int64 *keys = int64_elements(PG_GETARG_ARRAYTYPE_P(0), "keys", &key_count);
-	int			i;
+	Snapshot	   snapshot = GetActiveSnapshot();
+	int			   key_count;
+	const int64	  *keys = int64_elements(PG_GETARG_ARRAYTYPE_P(0), "keys", &key_count);
+	int			   i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (i = 0; i < key_count; i++)

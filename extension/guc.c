@@ -5,12 +5,12 @@
 
 #include "guc.h"
 
-char	   *guc_user_id = NULL;
-int			guc_max_operation_bytes = 1024 * 1024;
-int			guc_max_document_units = 16 * 1024 * 1024;
-int			guc_notify_interval = 5;
-int			guc_head_cache_size = 16 * 1024;
-char	   *guc_worker_role = NULL;
+char *guc_user_id = NULL;
+int	  guc_max_operation_bytes = 1024 * 1024;
+int	  guc_max_document_units = 16 * 1024 * 1024;
+int	  guc_notify_interval = 5;
+int	  guc_head_cache_size = 16 * 1024;
+char *guc_worker_role = NULL;
 
 /* A user's name becomes part of events for ever: what submit would refuse is refused here already. */
 static bool
@@ -41,47 +41,35 @@ guc_init(void)
 	 * SUSET, because an ordinary setting could be forged by any SQL user of the database. The proxy's role is
 	 * given it by GRANT SET ON PARAMETER.
 	 */
-	DefineCustomStringVariable("collab.user_id",
-							   "User on whose behalf the session edits documents.",
-							   "Empty means the name of the current role.",
-							   &guc_user_id, "",
-							   PGC_SUSET, 0,
+	DefineCustomStringVariable("collab.user_id", "User on whose behalf the session edits documents.",
+							   "Empty means the name of the current role.", &guc_user_id, "", PGC_SUSET, 0,
 							   check_user_id, NULL, NULL);
 
-	DefineCustomIntVariable("collab.max_operation_bytes",
-							"Size of the largest operation that is accepted.",
-							"Measured in its JSON form for operations from the proxy, in its binary form otherwise.",
-							&guc_max_operation_bytes, 1024 * 1024, 1024, 64 * 1024 * 1024,
-							PGC_SUSET, GUC_UNIT_BYTE,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"collab.max_operation_bytes", "Size of the largest operation that is accepted.",
+		"Measured in its JSON form for operations from the proxy, in its binary form otherwise.",
+		&guc_max_operation_bytes, 1024 * 1024, 1024, 64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL,
+		NULL);
 
-	DefineCustomIntVariable("collab.max_document_units",
-							"Length of the longest document, in UTF-16 code units.",
-							"An operation that would make a document longer than this is refused.",
-							&guc_max_document_units, 16 * 1024 * 1024, 1, 256 * 1024 * 1024,
-							PGC_SUSET, 0,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"collab.max_document_units", "Length of the longest document, in UTF-16 code units.",
+		"An operation that would make a document longer than this is refused.", &guc_max_document_units,
+		16 * 1024 * 1024, 1, 256 * 1024 * 1024, PGC_SUSET, 0, NULL, NULL, NULL);
 
-	DefineCustomIntVariable("collab.notify_interval",
-							"Shortest time between two notifications of changed documents.",
-							"Applies where the library is preloaded; otherwise every transaction notifies by itself.",
-							&guc_notify_interval, 5, 1, 1000,
-							PGC_SIGHUP, GUC_UNIT_MS,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"collab.notify_interval", "Shortest time between two notifications of changed documents.",
+		"Applies where the library is preloaded; otherwise every transaction notifies by itself.",
+		&guc_notify_interval, 5, 1, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
-	DefineCustomIntVariable("collab.head_cache_size",
-							"Memory that each session may spend on remembered documents.",
-							"Only documents with characters outside the basic plane, and embeds that are edited, are remembered.",
-							&guc_head_cache_size, 16 * 1024, 0, 1024 * 1024,
-							PGC_SUSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"collab.head_cache_size", "Memory that each session may spend on remembered documents.",
+		"Only documents with characters outside the basic plane, and embeds that are edited, are remembered.",
+		&guc_head_cache_size, 16 * 1024, 0, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 
-	DefineCustomStringVariable("collab.worker_role",
-							   "Role that the background workers connect as.",
-							   "Where it does not exist or may not log in there are no workers, and transactions notify by themselves.",
-							   &guc_worker_role, "collab_worker",
-							   PGC_SIGHUP, 0,
-							   NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"collab.worker_role", "Role that the background workers connect as.",
+		"Where it does not exist or may not log in there are no workers, and transactions notify by themselves.",
+		&guc_worker_role, "collab_worker", PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("collab");
 }

@@ -55,14 +55,11 @@ pg_buf_finish(Buf *buf)
 	/* An empty buffer may not have allocated anything yet. */
 	(void) buf_grow(buf, 1);
 	if (buf->failed)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("Failed while building a result.")));
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("Failed while building a result.")));
 	if (!AllocSizeIsValid(buf->size + VARHDRSZ))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("result of %zu bytes exceeds the maximum size of a value", buf->size)));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("result of %zu bytes exceeds the maximum size of a value", buf->size)));
 
 	result = (struct varlena *) (buf->data - VARHDRSZ);
 	SET_VARSIZE(result, buf->size + VARHDRSZ);

@@ -32,10 +32,9 @@ static void
 check_no_gap(const DocumentRow *document, int64 expected, int64 found)
 {
 	if (unlikely(found != expected))
-		ereport(ERROR,
-				(errcode(ERRCODE_COLLAB_BASE_GONE),
-				 errmsg("history of document \"%s\" is not complete", document->doc_id),
-				 errdetail("Version %lld is missing.", (long long) expected)));
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_BASE_GONE),
+						errmsg("history of document \"%s\" is not complete", document->doc_id),
+						errdetail("Version %lld is missing.", (long long) expected)));
 }
 
 /* An event that does not fit what is before it is damage, not an operation that somebody submitted: say which one it is. */
@@ -55,12 +54,13 @@ check_event(CollabStatus status, const CollabError *err, const DocumentRow *docu
 void
 read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CollabError err = {0};
-	StoreScan  *scan;
-	StoredEvent event;
-	Arena		arena;
+	CollabError	  err = {0};
+	StoreScan	 *scan;
+	StoredEvent	  event;
+	Arena		  arena;
 
 	out->context = context;
 	out->version = 0;
@@ -73,7 +73,7 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	scan = store_scan_begin(document->key, 1, target->version, false, snapshot);
 	while (store_scan_next(scan, &event))
 	{
-		Delta		change;
+		Delta change;
 
 		if (event.created_at > target->until)
 			break;
@@ -110,9 +110,7 @@ check_version(const DocumentRow *document, int64 version, Snapshot snapshot)
 	int64		head_version;
 
 	if (version < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must not be negative")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must not be negative")));
 
 	head_version = store_head(document->key, snapshot, &head) ? head.version : 0;
 	if (version > head_version)
@@ -183,11 +181,10 @@ read_document_at(PG_FUNCTION_ARGS)
 
 	read_document_row(PG_GETARG_TEXT_PP(0), snapshot, &document);
 	if (document.created_at > target.until)
-		ereport(ERROR,
-				(errcode(ERRCODE_COLLAB_NO_DOCUMENT),
-				 errmsg("document \"%s\" did not exist at %s",
-						document.doc_id, timestamptz_to_str(target.until)),
-				 errdetail("It was created at %s.", timestamptz_to_str(document.created_at))));
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_NO_DOCUMENT),
+						errmsg("document \"%s\" did not exist at %s", document.doc_id,
+							   timestamptz_to_str(target.until)),
+						errdetail("It was created at %s.", timestamptz_to_str(document.created_at))));
 	PG_RETURN_DATUM(content_datum(&document, &target, snapshot, false));
 }
 
@@ -196,11 +193,11 @@ read_document_at(PG_FUNCTION_ARGS)
 text *
 read_author(ReadAuthors *authors, int64 author, Snapshot snapshot)
 {
-	int			slot = (uint64) author % READ_AUTHORS;
+	int slot = (uint64) author % READ_AUTHORS;
 
 	if (authors->slots[slot].name == NULL || authors->slots[slot].key != author)
 	{
-		char	   *name = store_user_name(author, snapshot);
+		char *name = store_user_name(author, snapshot);
 
 		if (name == NULL)
 			return NULL;
@@ -218,13 +215,13 @@ Datum
 read_events_since(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Snapshot	snapshot = GetActiveSnapshot();
-	ReadAuthors authors = {0};
-	int64		left = PG_INT64_MAX;
-	int64		version;
-	DocumentRow document;
-	StoreScan  *scan;
-	StoredEvent event;
+	Snapshot	   snapshot = GetActiveSnapshot();
+	ReadAuthors	   authors = {0};
+	int64		   left = PG_INT64_MAX;
+	int64		   version;
+	DocumentRow	   document;
+	StoreScan	  *scan;
+	StoredEvent	   event;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -233,8 +230,7 @@ read_events_since(PG_FUNCTION_ARGS)
 		left = PG_GETARG_INT64(2);
 	if (left < 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of events must not be negative")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("number of events must not be negative")));
 
 	read_document_row(PG_GETARG_TEXT_PP(0), snapshot, &document);
 	version = PG_GETARG_INT64(1);
@@ -243,10 +239,10 @@ read_events_since(PG_FUNCTION_ARGS)
 	scan = store_scan_begin(document.key, version + 1, PG_INT64_MAX, false, snapshot);
 	while (left-- > 0 && store_scan_next(scan, &event))
 	{
-		text	   *author = read_author(&authors, event.author, snapshot);
-		bytea	   *op = (bytea *) palloc(VARHDRSZ + event.op_bytes);
-		Datum		values[EVENTS_COLUMNS];
-		bool		nulls[EVENTS_COLUMNS] = {false};
+		text  *author = read_author(&authors, event.author, snapshot);
+		bytea *op = (bytea *) palloc(VARHDRSZ + event.op_bytes);
+		Datum  values[EVENTS_COLUMNS];
+		bool   nulls[EVENTS_COLUMNS] = {false};
 
 		check_no_gap(&document, ++version, event.version);
 		SET_VARSIZE(op, VARHDRSZ + event.op_bytes);

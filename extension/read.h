@@ -12,9 +12,9 @@
 /* Where a replay stops, and whose clocks it looks for on the way. */
 typedef struct ReadTarget
 {
-	int64		version;	 /* exactly this one; PG_INT64_MAX: the head */
-	TimestampTz until;		 /* not beyond this time; DT_NOEND: no such limit */
-	bool		want_clock;	 /* look for the highest clock of (author, site) */
+	int64		version;	/* exactly this one; PG_INT64_MAX: the head */
+	TimestampTz until;		/* not beyond this time; DT_NOEND: no such limit */
+	bool		want_clock; /* look for the highest clock of (author, site) */
 	int64		author;
 	int64		site;
 } ReadTarget;
@@ -23,11 +23,11 @@ typedef struct ReadTarget
 typedef struct ReadContent
 {
 	MemoryContext context;
-	Replay	   *replay;
-	int64		version;
-	int64		event;			/* id of the event at that version */
-	TimestampTz at;
-	int64		applied_clock;	/* 0: none */
+	Replay		 *replay;
+	int64		  version;
+	int64		  event; /* id of the event at that version */
+	TimestampTz	  at;
+	int64		  applied_clock; /* 0: none */
 } ReadContent;
 
 /*
@@ -47,9 +47,9 @@ typedef struct ReadAuthors
 {
 	struct
 	{
-		int64		key;
-		text	   *name;			/* NULL: nothing here yet */
-	}			slots[READ_AUTHORS];
+		int64 key;
+		text *name; /* NULL: nothing here yet */
+	} slots[READ_AUTHORS];
 } ReadAuthors;
 
 /* NULL where the key has no name any more. */
