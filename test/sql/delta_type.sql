@@ -23,7 +23,6 @@ SELECT '[{"insert":"a"},{"insert":"b"},{"insert":"c","attributes":{"bold":true}}
 SELECT '[{"insert":"a","attributes":{"z":1,"a":{"y":[1,2],"b":null}}}]'::collab.delta;
 SELECT '[{"insert":"a","attributes":{}}]'::collab.delta;
 SELECT '[{"insert":"a","attributes":null}]'::collab.delta;
-SELECT '[{"delete":1,"attributes":{"bold":true}}]'::collab.delta;
 SELECT '[{"delete":1},{"insert":"a"},{"delete":2}]'::collab.delta;
 SELECT '[{"delete":1},{"retain":4}]'::collab.delta;
 SELECT '[{"insert":"x","attributes":{"size":1.0,"big":1e21,"neg":-0}}]'::collab.delta;
@@ -58,6 +57,7 @@ SELECT '[{"insert":"a","foo":1}]'::collab.delta;
 SELECT '[{"insert":"a","delete":1}]'::collab.delta;
 SELECT '[{"retain":1,"delete":1}]'::collab.delta;
 SELECT '[{"attributes":{"bold":true}}]'::collab.delta;
+SELECT '[{"delete":1,"attributes":{"bold":true}}]'::collab.delta;
 SELECT '[{"insert":null}]'::collab.delta;
 SELECT '[{"insert":"a","attributes":7}]'::collab.delta;
 SELECT '[{"insert":"a","attributes":["bold"]}]'::collab.delta;
