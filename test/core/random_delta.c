@@ -196,17 +196,39 @@ write_attributes(Random *random, const RandomProfile *profile, bool nulls, Buf *
 	buf_char(out, '}');
 }
 
+/*
+ * An embed is any JSON to the parser, which leaves it as it is: the nested document has to be written in
+ * canonical form, or the first change would make it canonical and its inverse would not bring the old form back.
+ */
+static void
+write_nested_document(Random *random, const RandomProfile *profile, Buf *out, int nesting)
+{
+	Buf			raw;
+	Buf			text;
+	Arena		arena;
+	Delta		document;
+
+	buf_init(&raw, collab_malloc_alloc);
+	buf_init(&text, collab_malloc_alloc);
+	arena_init(&arena, collab_malloc_alloc);
+	write_document(random, profile, &raw, nesting + 1);
+	document = must_parse(&arena, raw.data, raw.size);
+	delta_print(&document, &text);
+	/* {"ops":[...]} becomes {"delta":[...]} */
+	buf_str(out, "{\"delta\":");
+	buf_bytes(out, text.data + 7, text.size - 7);
+	arena_free(&arena);
+	buf_free(&text);
+	buf_free(&raw);
+}
+
 static void
 write_embed(Random *random, const RandomProfile *profile, Buf *out, int nesting)
 {
 	static const char *const embeds[] = {"{\"image\":\"a.png\"}", "{\"image\":{\"w\":1,\"h\":[2]}}", "true", "7", "[1,\"x\"]", "{}", "{\"video\":null}"};
 
 	if (nesting < MAX_NESTING && random_chance(random, 50))
-	{
-		buf_str(out, "{\"delta\":");
-		write_document(random, profile, out, nesting + 1);
-		buf_char(out, '}');
-	}
+		write_nested_document(random, profile, out, nesting);
 	else
 		buf_str(out, embeds[random_below(random, 7)]);
 }

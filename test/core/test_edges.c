@@ -136,11 +136,15 @@ static const Edge edges[] = {
 	{'o', "[{\"retain\":{\"delta\":[{\"insert\":\"a\"}]}}]", "[{\"delete\":1}]", "[{\"delete\":1}]"},
 	{'o', "[{\"insert\":{\"delta\":[]},\"attributes\":{\"a\":1}}]", "[{\"retain\":{\"delta\":[]},\"attributes\":{\"a\":null}}]",
 	"[{\"insert\":{\"delta\":[]}}]"},
+	/* over a change of an embed quill-delta drops the nulls that it keeps over a retain */
+	{'o', "[{\"retain\":{\"delta\":[]},\"attributes\":{\"a\":1}}]", "[{\"retain\":1,\"attributes\":{\"a\":null}}]", "[{\"retain\":{\"delta\":[]}}]"},
 	/* past the end of a document, and through a pair */
 	{'o', "[{\"insert\":\"abc\"}]", "[{\"retain\":5},{\"insert\":\"Z\"},{\"delete\":2}]", "!range"},
 	{'o', "[{\"insert\":\"abc\"}]", "[{\"delete\":4}]", "!range"},
 	{'o', "[{\"insert\":\"abc\"}]", "[{\"retain\":9007199254740990},{\"delete\":1}]", "!range"},
-	{'o', "[]", "[{\"delete\":1}]", "!range"},
+	/* the empty Delta is a change that changes nothing */
+	{'o', "[]", "[{\"retain\":1},{\"delete\":1}]", "[{\"retain\":1},{\"delete\":1}]"},
+	{'o', "[{\"insert\":{\"delta\":[]}}]", "[{\"retain\":{\"delta\":[{\"delete\":1}]}}]", "!range"},
 	{'o', "[{\"insert\":\"a\xf0\x9f\x98\x80" "b\"}]", "[{\"retain\":2},{\"insert\":\"Z\"}]", "!surrogate"},
 	{'o', "[{\"insert\":\"a\xf0\x9f\x98\x80" "b\"}]", "[{\"retain\":2},{\"delete\":1}]", "!surrogate"},
 	{'o', "[{\"insert\":\"a\xf0\x9f\x98\x80" "b\"}]", "[{\"delete\":2}]", "!surrogate"},

@@ -19,7 +19,7 @@ const seeds = [
   '[{"retain":3,"attributes":{"bold":null,"link":{"href":"y","rel":["a","b"]}}},{"retain":1},{"delete":2}]',
   '{"type":"insert","pos":5,"content":"X"}',
   '{"type":"delete","pos":0,"length":2}',
-  '[{"retain":9007199254740991,"attributes":{"b":-0}},{"insert":"z"}]',
+  '[{"retain":9007199254740990,"attributes":{"b":-0}},{"insert":"z"}]',
   '[{"insert":"a","attributes":{"n":5e-324,"m":1.7976931348623157e308,"z":0.1,"":""}}]',
   '[{"delete":1},{"insert":"b"},{"delete":1},{"insert":"c"}]',
   '[{"insert":"' + 'x'.repeat(300) + '"}]',
