@@ -104,7 +104,7 @@ log_complaint(Pg *pg, const char *what, const char *message)
 		return;
 	free(pg->last_complaint);
 	pg->last_complaint = util_strdup(message);
-	log_line(LOG_WARNING, what, "connection=%s reason=%s", pg->setup->label,
+	log_line(pg->state == PG_CLOSED ? LOG_DEBUG : LOG_WARNING, what, "connection=%s reason=%s", pg->setup->label,
 			 log_quote(quoted, sizeof(quoted), message));
 }
 
