@@ -28,7 +28,7 @@ int errors_sqlstate(CollabStatus status);
 char *errors_detail(const CollabError *err);
 
 /* Raises a failure of an operation or of a function on Deltas. */
-void errors_raise(CollabStatus status, const CollabError *err) pg_attribute_noreturn();
+_Noreturn void errors_raise(CollabStatus status, const CollabError *err);
 
 /* Raises unless the core reports success. */
 static inline void

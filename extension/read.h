@@ -2,8 +2,6 @@
 #ifndef COLLAB_READ_H
 #define COLLAB_READ_H
 
-#include "postgres.h"
-
 #include "utils/snapshot.h"
 
 #include "replay.h"
