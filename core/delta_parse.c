@@ -93,7 +93,7 @@ parse_text(DeltaParser *parser, DeltaOp *op)
 	JsonString	string;
 	size_t		bytes;
 
-	if (!json_string(&parser->r, &string))
+	if (!json_read_string(&parser->r, &string))
 		return delta_parse_json_failed(parser);
 	op->kind = DELTA_INSERT;
 	op->data = string.data;
@@ -212,7 +212,7 @@ parse_attributes(DeltaParser *parser, DeltaOp *op)
 		case JSON_OBJECT:
 			return attrs_parse(parser, &op->attrs);
 		case JSON_NULL:
-			return json_null(&parser->r) ? COLLAB_OK : delta_parse_json_failed(parser);
+			return json_read_null(&parser->r) ? COLLAB_OK : delta_parse_json_failed(parser);
 		case JSON_END:
 			(void) json_skip(&parser->r, NULL);
 			return delta_parse_json_failed(parser);
@@ -403,14 +403,14 @@ parse_shorthand_key(DeltaParser *parser, const JsonString *key, Shorthand *s)
 		if (s->has_type)
 			return shorthand_fail(parser, twice);
 		s->has_type = true;
-		return json_string(r, &s->type) ? COLLAB_OK : delta_parse_json_failed(parser);
+		return json_read_string(r, &s->type) ? COLLAB_OK : delta_parse_json_failed(parser);
 	}
 	if (json_string_is(key, "pos"))
 	{
 		if (s->has_pos)
 			return shorthand_fail(parser, twice);
 		s->has_pos = true;
-		if (!json_int(r, &s->pos))
+		if (!json_read_int(r, &s->pos))
 			return delta_parse_json_failed(parser);
 		return s->pos >= 0 ? COLLAB_OK : shorthand_fail(parser, "\"pos\" must not be negative");
 	}

@@ -483,13 +483,13 @@ literal(JsonReader *r, const char *word, size_t bytes)
 }
 
 bool
-json_null(JsonReader *r)
+json_read_null(JsonReader *r)
 {
 	return expect(r, JSON_NULL, "expected null") && literal(r, "null", 4);
 }
 
 bool
-json_bool(JsonReader *r, bool *out)
+json_read_bool(JsonReader *r, bool *out)
 {
 	JsonType	type = json_peek(r);
 
@@ -510,7 +510,7 @@ json_digits(JsonReader *r, JsonNumber *number)
 }
 
 bool
-json_int(JsonReader *r, int64_t *out)
+json_read_int(JsonReader *r, int64_t *out)
 {
 	const char *start;
 	JsonNumber	number;
@@ -525,7 +525,7 @@ json_int(JsonReader *r, int64_t *out)
 }
 
 bool
-json_double(JsonReader *r, double *out)
+json_read_double(JsonReader *r, double *out)
 {
 	const char *start;
 	JsonNumber	number;
@@ -540,7 +540,7 @@ json_double(JsonReader *r, double *out)
 }
 
 bool
-json_string(JsonReader *r, JsonString *out)
+json_read_string(JsonReader *r, JsonString *out)
 {
 	return expect(r, JSON_STRING, "expected a string") && read_string(r, out);
 }

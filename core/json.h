@@ -12,7 +12,7 @@
  *
  *	json_object_begin(&r);
  *	while (json_object_next(&r, &key))
- *		if (json_string_is(&key, "clock")) json_int(&r, &clock); else json_skip(&r, NULL);
+ *		if (json_string_is(&key, "clock")) json_read_int(&r, &clock); else json_skip(&r, NULL);
  *	if (json_failed(&r)) ... r.error
  *
  * Every element that is announced by _next must be read or skipped before the next one. Duplicate keys come as they stand:
@@ -69,11 +69,11 @@ bool	 json_object_begin(JsonReader *r);
 bool	 json_object_next(JsonReader *r, JsonString *key); /* false at the closing brace or on failure */
 bool	 json_array_begin(JsonReader *r);
 bool	 json_array_next(JsonReader *r); /* false at the closing bracket or on failure */
-bool	 json_null(JsonReader *r);
-bool	 json_bool(JsonReader *r, bool *out);
-bool	 json_int(JsonReader *r, int64_t *out); /* an integer within +-(2^53 - 1), written as JSON allows (1e3 is 1000) */
-bool	 json_double(JsonReader *r, double *out);
-bool	 json_string(JsonReader *r, JsonString *out);
+bool	 json_read_null(JsonReader *r);
+bool	 json_read_bool(JsonReader *r, bool *out);
+bool	 json_read_int(JsonReader *r, int64_t *out); /* an integer within +-(2^53 - 1), written as JSON allows (1e3 is 1000) */
+bool	 json_read_double(JsonReader *r, double *out);
+bool	 json_read_string(JsonReader *r, JsonString *out);
 bool	 json_skip(JsonReader *r, JsonSpan *span); /* any value; span may be NULL */
 bool	 json_end(JsonReader *r);				   /* nothing but white space may follow */
 

@@ -258,7 +258,7 @@ write_string(JsonReader *r, JsonScratch *scratch, Buf *out)
 	JsonString	string;
 	char	   *plain;
 
-	if (!json_string(r, &string))
+	if (!json_read_string(r, &string))
 		return false;
 	if (!string.escaped)
 	{
@@ -286,12 +286,12 @@ write_scalar(JsonReader *r, JsonScratch *scratch, JsonType type, Buf *out)
 			return write_number(r, out);
 		case JSON_TRUE:
 		case JSON_FALSE:
-			if (!json_bool(r, &value))
+			if (!json_read_bool(r, &value))
 				return false;
 			buf_str(out, value ? "true" : "false");
 			return true;
 		default: /* null, or nothing: then this fails */
-			if (!json_null(r))
+			if (!json_read_null(r))
 				return false;
 			buf_bytes(out, "null", 4);
 			return true;

@@ -116,7 +116,7 @@ check_scalar(CanonicalWalk *walk, JsonType type)
 	switch (type)
 	{
 		case JSON_STRING:
-			ok = json_string(r, &string) && string_is_canonical(&string);
+			ok = json_read_string(r, &string) && string_is_canonical(&string);
 			break;
 		case JSON_NUMBER:
 			ok = json_digits(r, &number) && number_is_canonical(start, (size_t) (r->at - start), &number);

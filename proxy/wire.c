@@ -95,7 +95,7 @@ read_int(JsonReader *r, int64_t *out)
 	if (util_parse_decimal(span.data, span.bytes, WIRE_MAX_INTEGER, out))
 		return true;
 	json_init(&inner, span.data, span.bytes, 1);
-	return json_int(&inner, out);
+	return json_read_int(&inner, out);
 }
 
 static bool
@@ -108,7 +108,7 @@ read_event(JsonReader *r, uint64_t *out)
 		(void) json_skip(r, NULL);
 		return false;
 	}
-	return json_string(r, &text) && !text.escaped && util_parse_hex64(text.data, text.bytes, out);
+	return json_read_string(r, &text) && !text.escaped && util_parse_hex64(text.data, text.bytes, out);
 }
 
 static bool
@@ -119,7 +119,7 @@ read_string(JsonReader *r, JsonString *out)
 		(void) json_skip(r, NULL);
 		return false;
 	}
-	return json_string(r, out);
+	return json_read_string(r, out);
 }
 
 /* The elements of `ops`. One more than allowed is enough to know. */
