@@ -45,11 +45,9 @@ guc_init(void)
 							   "Empty means the name of the current role.", &guc_user_id, "", PGC_SUSET, 0,
 							   check_user_id, NULL, NULL);
 
-	DefineCustomIntVariable(
-		"collab.max_operation_bytes", "Size of the largest operation that is accepted.",
-		"Measured in its JSON form for operations from the proxy, in its binary form otherwise.",
-		&guc_max_operation_bytes, 1024 * 1024, 1024, 64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL,
-		NULL);
+	DefineCustomIntVariable("collab.max_operation_bytes", "Size of the largest operation that is accepted.",
+							"Measured in its JSON form.", &guc_max_operation_bytes, 1024 * 1024, 1024,
+							64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"collab.max_document_units", "Length of the longest document, in UTF-16 code units.",

@@ -1,0 +1,20 @@
+-- The settings: all of them, who may set them, and what they are out of the box.
+BEGIN;
+SELECT plan(4);
+LOAD 'collab';
+
+-- A user name that an ordinary role could set would be a forged one; limits are the administrator's.
+SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, ''), boot_val, coalesce(min_val, ''), coalesce(max_val, '') FROM pg_settings WHERE name LIKE 'collab.%'$$,
+			  $$VALUES ('collab.user_id', 'superuser', 'string', '', '', '', ''),
+					   ('collab.max_operation_bytes', 'superuser', 'integer', 'B', '1048576', '1024', '67108864'),
+					   ('collab.max_document_units', 'superuser', 'integer', '', '16777216', '1', '268435456'),
+					   ('collab.notify_interval', 'sighup', 'integer', 'ms', '5', '1', '1000'),
+					   ('collab.head_cache_size', 'superuser', 'integer', 'kB', '16384', '0', '1048576'),
+					   ('collab.worker_role', 'sighup', 'string', '', 'collab_worker', '', '')$$,
+			  'these settings and no others');
+SELECT is_empty($$SELECT name FROM pg_settings WHERE name LIKE 'collab.%' AND (short_desc IS NULL OR extra_desc IS NULL)$$, 'every setting is described');
+SELECT throws_ok('SET collab.no_such_setting = 1', '42602', NULL, 'the prefix is reserved');
+SELECT throws_ok($$SET collab.user_id = E'a\tb'$$, '22023', NULL, 'a user name has no control characters');
+
+SELECT * FROM finish();
+ROLLBACK;
