@@ -4,7 +4,7 @@ SELECT plan(4);
 LOAD 'collab';
 
 -- A user name that an ordinary role could set would be a forged one; limits are the administrator's.
-SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, ''), boot_val, coalesce(min_val, ''), coalesce(max_val, '') FROM pg_settings WHERE name LIKE 'collab.%'$$,
+SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_val, coalesce(min_val, '') AS min, coalesce(max_val, '') AS max FROM pg_settings WHERE name LIKE 'collab.%'$$,
 			  $$VALUES ('collab.user_id', 'superuser', 'string', '', '', '', ''),
 					   ('collab.max_operation_bytes', 'superuser', 'integer', 'B', '1048576', '1024', '67108864'),
 					   ('collab.max_document_units', 'superuser', 'integer', '', '16777216', '1', '268435456'),
