@@ -106,8 +106,11 @@ export class CollabClient extends Emitter {
 
   /* ------------------------------------------------------------------ what the application does */
 
-  /* Applies a change of `content`; it is shown at once and saved when the event `saved` says so. */
-  edit(change) {
+  /*
+   * Applies a change of `content`; it is shown at once and saved when the event `saved` says so. `origin` comes back in the
+   * event `change`, for whoever has to know its own.
+   */
+  edit(change, { origin } = {}) {
     const delta = this.engine.edit(change);
     if (delta === null) {
       return;
@@ -115,7 +118,7 @@ export class CollabClient extends Emitter {
     this.cursor.move(delta, true);
     this.keeper.mark();
     this.sender.schedule();
-    this.emit('change', { delta, source: 'local', version: this.version, user: this.user });
+    this.emit('change', { delta, source: 'local', version: this.version, user: this.user, origin });
     this.report();
   }
 

@@ -19,6 +19,9 @@ export class LocalCursor {
   }
 
   set(position, selection) {
+    if (this.isAt({ position, selection })) {
+      return;
+    }
     this.position = position;
     this.selection = selection;
     this.dirty = true;

@@ -34,24 +34,31 @@ function replaceMiddle(from, to, start, end) {
   return delta.delete(from.length() - end - start).chop();
 }
 
+/* quill-delta's difference, or null where it cannot be used. */
+function finest(from, to, text) {
+  try {
+    const delta = from.diff(to);
+    const safe = !hasSurrogates(from) && !hasSurrogates(to);
+    return safe || !(cutsPair(delta, text) || delta.ops.some(isHalf)) ? delta : null;
+  } catch {
+    /* on some texts with surrogate pairs it never ends */
+    return null;
+  }
+}
+
 /* The change that turns the document `from` into the document `to`. */
 export function difference(from, to) {
   const a = textOf(from);
   const b = textOf(to);
   const { start, end } = commonEnds(a, b);
   const work = (a.length - start - end) * (b.length - start - end);
-  if (work <= MOST_WORK) {
-    const delta = from.diff(to);
-    if (!hasSurrogates(from) && !hasSurrogates(to)) {
-      return delta;
-    }
-    if (!cutsPair(delta, a) && !delta.ops.some(isHalf)) {
-      return delta;
-    }
+  const delta = work <= MOST_WORK ? finest(from, to, a) : null;
+  if (delta !== null) {
+    return delta;
   }
-  const delta = replaceMiddle(from, to, start, end);
+  const coarse = replaceMiddle(from, to, start, end);
   /* Now the texts agree; what may still differ is attributes and embeds. */
-  return delta.compose(from.compose(delta).diff(to));
+  return coarse.compose(from.compose(coarse).diff(to));
 }
 
 function isHalf(op) {

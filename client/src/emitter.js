@@ -1,8 +1,13 @@
-/* Who listens to what. A listener that throws neither stops the others nor the client. */
+/*
+ * Who listens to what. A listener that throws neither stops the others nor the client. What a listener sets off is told after
+ * everybody has heard of what set it off, so all hear everything in one order.
+ */
 
 export class Emitter {
   constructor() {
     this.listeners = new Map();
+    this.untold = [];
+    this.telling = false;
   }
 
   /* Calls `listener` with each event of this name; returns the function that ends it. */
@@ -33,6 +38,18 @@ export class Emitter {
   }
 
   emit(name, event) {
+    this.untold.push([name, event]);
+    if (this.telling) {
+      return;
+    }
+    this.telling = true;
+    while (this.untold.length > 0) {
+      this.tell(...this.untold.shift());
+    }
+    this.telling = false;
+  }
+
+  tell(name, event) {
     for (const listener of this.listeners.get(name) ?? []) {
       try {
         listener(event);
