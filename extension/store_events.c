@@ -246,6 +246,5 @@ store_append(StoredEvent **events, int count)
 		ExecDropSingleTupleTableSlot(slots[i]);
 	table_close(root, NoLock);
 	MemoryContextSwitchTo(old);
-	FreeExecutorState(estate);
-	CommandCounterIncrement();
+	store_insert_end(estate);
 }

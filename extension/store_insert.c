@@ -90,6 +90,16 @@ store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slots, int coun
 	access_resume(suspended);
 }
 
+/* Triggers open relations and slots of their own in the executor state. */
+void
+store_insert_end(EState *estate)
+{
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	ExecCloseResultRelations(estate);
+	FreeExecutorState(estate);
+	CommandCounterIncrement();
+}
+
 void
 store_insert_row(Oid table, Datum *values)
 {
@@ -107,6 +117,5 @@ store_insert_row(Oid table, Datum *values)
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
 	MemoryContextSwitchTo(old);
-	FreeExecutorState(estate);
-	CommandCounterIncrement();
+	store_insert_end(estate);
 }

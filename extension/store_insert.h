@@ -8,9 +8,11 @@
 
 /*
  * Inserts into one plain table: one multi-insert, index entries, CHECK constraints, AFTER ROW triggers. Other INSERT triggers are refused.
- * The rows are seen by later commands only: the caller counts the command when it has inserted all.
  */
 extern void store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slots, int count);
+
+/* After the last of them: frees the state and makes the rows visible to the commands that follow. */
+extern void store_insert_end(EState *estate);
 
 /* The same for one row of a table that is opened here. */
 extern void store_insert_row(Oid table, Datum *values);
