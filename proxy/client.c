@@ -275,6 +275,17 @@ client_op_finished(Client *client)
 }
 
 void
+client_op_acknowledged(Client *client, int64_t clock)
+{
+	Message    *message = client->in_flight;
+
+	if (message == NULL || clock < message->clock + message->count - 1)
+		return;
+	message->client = NULL;
+	client->in_flight = NULL;
+}
+
+void
 client_op_refused(Client *client, int64_t clock, int64_t after, const char *code, const char *message,
 				  size_t message_bytes)
 {

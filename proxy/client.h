@@ -105,5 +105,7 @@ void client_op_refused(Client *client, int64_t clock, int64_t after, const char 
 					   size_t message_bytes);
 void client_op_retry(Client *client, const Message *message, const char *code, const char *text, int64_t retry_ms);
 void client_op_finished(Client *client);
+/* Its piece with this clock went out as `ack`: perhaps by another way than the answer to its batch, and earlier. */
+void client_op_acknowledged(Client *client, int64_t clock);
 
 #endif

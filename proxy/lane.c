@@ -252,6 +252,14 @@ on_row(Batch *batch, const PgResult *result, int row)
 		message->to_retry = true;
 }
 
+/* A message that waits for a lock may do so for long: hints do not wait with it. */
+static void
+answered(Lane *lane, Message *message)
+{
+	if (!lane->waits)
+		room_answered(message->room);
+}
+
 static void
 on_rows(Batch *batch, const PgResult *result)
 {
@@ -263,6 +271,7 @@ on_rows(Batch *batch, const PgResult *result)
 	{
 		Message    *message = batch->messages[i];
 
+		answered(batch->lane, message);
 		if (message->to_retry && !batch->lane->waits)
 		{
 			Lane	   *lane = lane_of(lanes->retry_lanes, lanes->retry_count, message->room);
@@ -289,9 +298,13 @@ on_error(Batch *batch, const PgResult *result)
 	{
 		log_line(LOG_WARNING, "a batch failed", "messages=%d code=%s", batch->count, sqlstate);
 		for (int i = batch->count - 1; i >= 0; i--)
+		{
+			answered(batch->lane, batch->messages[i]);
 			enqueue(batch->lane, &batch->lane->alone, batch->messages[i], true);
+		}
 		return;
 	}
+	answered(batch->lane, message);
 	if (is_transient(sqlstate))
 		say_retry(message, sqlstate, pg_message(result));
 	else
@@ -313,6 +326,7 @@ on_lost(Batch *batch)
 	{
 		Message    *message = batch->messages[i];
 
+		answered(batch->lane, message);
 		message->lost++;
 		enqueue(batch->lane, message->lost >= ISOLATE_AFTER ? &batch->lane->alone : &batch->lane->waiting, message, true);
 	}
@@ -423,6 +437,8 @@ pump(Lane *lane)
 		Batch	   *batch = take_batch(lane);
 
 		build_params(&lane->lanes->params, batch);
+		for (int i = 0; i < batch->count && !lane->waits; i++)
+			room_sent(batch->messages[i]->room);
 		if (!pg_send(lane->pg, 0, &lane->lanes->params, on_answer, batch))
 		{
 			on_lost(batch);

@@ -108,7 +108,7 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 	if (room == NULL)
 		return;
 	if (util_parse_decimal(word + FIRST_KEY_BYTES + 1, bytes - FIRST_KEY_BYTES - 1, INT64_MAX, &version))
-		room_want(room, version);
+		room_hint(room, version);
 	else
 		listener_check(listener, room);
 }

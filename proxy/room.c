@@ -441,6 +441,28 @@ room_want(Room *room, int64_t version)
 }
 
 void
+room_hint(Room *room, int64_t version)
+{
+	if (room->busy == 0)
+		room_want(room, version);
+	else if (version > room->target)
+		room->target = version;
+}
+
+void
+room_sent(Room *room)
+{
+	room->busy++;
+}
+
+void
+room_answered(Room *room)
+{
+	if (--room->busy == 0)
+		room_want(room, room->target);
+}
+
+void
 room_committed(Room *room, const WireEvent *event)
 {
 	if (room->version >= 0 && event->version == room->version + 1)
@@ -549,6 +571,7 @@ stream_ack(Room *room, Client *client, char *out, size_t capacity)
 	used = frame_header(out, text->size, true, true);
 	memcpy(out + used, text->data, text->size);
 	client->position = last->version;
+	client_op_acknowledged(client, last->clock);
 	return used + text->size;
 }
 

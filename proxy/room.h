@@ -45,6 +45,7 @@ struct Room
 
 	/* gap fetch (listener) */
 	int64_t		target; /* a version that is known to exist */
+	int			busy;	/* batches under way whose answer will bring the next versions: hints wait for it */
 	List		fetch;	/* in the listener's list */
 	bool		fetching;
 	int64_t		fetched_from; /* the version before the last fetch */
@@ -87,6 +88,11 @@ void room_committed(Room *room, const WireEvent *event);
 void room_fetched(Room *room, const WireEvent *event);
 /* This version exists: fetch up to it. */
 void room_want(Room *room, int64_t version);
+/* The same from a hint, which as a rule is about a batch of our own whose answer is on its way. */
+void room_hint(Room *room, int64_t version);
+/* A message of this room was sent, was answered. */
+void room_sent(Room *room);
+void room_answered(Room *room);
 /* An `open` of `client` found the head at (version, event); sent_at: the room's version when the query was sent. Returns false
  * when the answer is older than the ring reaches: ask again. */
 bool room_observe(Room *room, const Client *client, int64_t version, uint64_t event, int64_t sent_at) MUST_CHECK;
