@@ -12,7 +12,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-port=${COLLAB_PGPORT:-54329}
+port=${RUN_PGPORT:-54329}
 
 # Is a postmaster running on this data directory? postmaster.pid alone does not tell: after a crash its number may have
 # become another process's, even another postmaster's.
@@ -110,8 +110,8 @@ with()
   # Nothing in it outlives the command, so nothing in it needs to reach the disk.
   start "$temporary" fsync=off "${settings[@]}"
   PGHOST=$(cat "$temporary/socket") PGPORT=$port PGUSER=postgres "$@" || status=$?
-  if [ $status != 0 ] && [ -n "${COLLAB_KEEP_LOG:-}" ]; then
-    cp "$temporary/postgres.log" "$COLLAB_KEEP_LOG" || true
+  if [ $status != 0 ] && [ -n "${KEEP_LOG:-}" ]; then
+    cp "$temporary/postgres.log" "$KEEP_LOG" || true
   fi
   exit $status
 }

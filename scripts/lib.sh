@@ -85,7 +85,7 @@ as_builder()
   as_user "${builder:=$(build_user)}" "$@"
 }
 
-# PostgreSQL refuses to run as root: as root it runs as COLLAB_USER, as the person behind sudo, as the owner of the
+# PostgreSQL refuses to run as root: as root it runs as SERVER_USER, as the person behind sudo, as the owner of the
 # source or as Debian's postgres user, whichever there is first.
 server_user()
 {
@@ -94,7 +94,7 @@ server_user()
     id -un
     return
   fi
-  for user in "${COLLAB_USER:-}" "${SUDO_USER:-}" "$(stat -c %U "$top")" postgres; do
+  for user in "${SERVER_USER:-}" "${SUDO_USER:-}" "$(stat -c %U "$top")" postgres; do
     if [ -n "$user" ] && [ "$user" != root ] && id -u "$user" >/dev/null 2>&1; then
       say "$user"
       return

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh - the demo: installs what is missing, builds, starts a private cluster and the proxy, prints the URL, and stops it all
 # on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL,
-# COLLAB_STATE=DIR another place for the data.
+# RUN_DIR=DIR another place for the data.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -12,8 +12,8 @@ start_log run.log
 choose_state()
 {
   local owner
-  state=${COLLAB_STATE:-$top/.run}
-  if [ -z "${COLLAB_STATE:-}" ] && ! as_user "$user" test -r "$top/Makefile" -a -x "$top/build/proxy/collab-proxy" 2>/dev/null; then
+  state=${RUN_DIR:-$top/.run}
+  if [ -z "${RUN_DIR:-}" ] && ! as_user "$user" test -r "$top/Makefile" -a -x "$top/build/proxy/collab-proxy" 2>/dev/null; then
     state=/var/tmp/collab-$(printf '%s' "$top" | cksum | cut -d' ' -f1)
     say "user $user cannot enter $top: the data is in $state"
   fi
@@ -28,7 +28,7 @@ choose_state()
   elif [ "$owner" != "$(id -un)" ] && [ "$owner" != "$user" ]; then
     die "$state belongs to $owner: run this as $owner, or remove it"
   fi
-  export COLLAB_USER=$user
+  export SERVER_USER=$user
   chown "$user" "$state"
   chmod 700 "$state"
 }
@@ -160,8 +160,8 @@ if [ -n "${RESET:-}" ]; then
   "$top/scripts/cluster.sh" stop "$state" immediate 9>&-
   rm -rf "$state/data" "$state/sql.cksum"
 fi
-pgport=${COLLAB_PGPORT:-54329}
-export COLLAB_PGPORT=$pgport
+pgport=${RUN_PGPORT:-54329}
+export RUN_PGPORT=$pgport
 step "private PostgreSQL cluster" "$top/scripts/cluster.sh" start "$state" shared_preload_libraries=collab 9>&-
 socket=$(cat "$state/socket")
 step "database" env PGHOST="$socket" PGPORT="$pgport" "$top/scripts/demo-database.sh" 9>&-

@@ -82,7 +82,7 @@ for name in "${chosen[@]}"; do
   started=$SECONDS
   status=0
   # In the background, because `wait` can be interrupted; `timeout` passes the end on to all that the suite started.
-  "${prefix[@]}" env COLLAB_KEEP_LOG="$logs/$name-postgres.log" timeout -k 30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
+  "${prefix[@]}" env KEEP_LOG="$logs/$name-postgres.log" timeout -k 30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
   suite=$!
   wait "$suite" || status=$?
   suite=

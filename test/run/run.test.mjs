@@ -20,7 +20,7 @@ class Run {
     this.output = '';
     this.child = spawn('make', ['-s', '-C', projectDir, 'run'], {
       detached: true, stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, COLLAB_STATE: join(parent, 'state'), PORT: String(port), ...env },
+      env: { ...process.env, RUN_DIR: join(parent, 'state'), PORT: String(port), ...env },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => { this.output += chunk; });
