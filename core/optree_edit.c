@@ -327,13 +327,14 @@ optree_put_units(OpTree *tree, OpPlace *place, DeltaKind kind, int64_t units)
 	return put_item(tree, place, &item, NULL);
 }
 
-/* A text that may be longer than a page. */
+/* What does not fit into the page, nor into half of it, gets pages of its own. */
 static bool
 put_text(OpTree *tree, OpPlace *place, const DeltaOp *op, AttrSet *attrs)
 {
 	const char *data = op->data;
 	const char *end = op->data + op->bytes;
-	bool		long_text = op->bytes > STEP_BYTES;
+	bool		long_text = op->bytes > STEP_BYTES &&
+					 optree_used(&place->leaf->node) + 2 * sizeof(OpItem) + op->bytes > OPTREE_BODY;
 
 	if (long_text && !optree_open(tree, place))
 		return false;

@@ -113,15 +113,15 @@ test_large_documents(void **state)
 	run_document(seed + 2, &random_rich, LARGE_CHANGES, 10);
 }
 
-/* What compose does when the content is a change and ends before the next one: the missing part is retained. */
-static Delta
-compose_changes(Arena *arena, const Delta *a, const Delta *b)
+/* What compose makes of two changes; where the content ends before the next change does, the missing part is retained. */
+static CollabStatus
+compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out)
 {
 	int64_t missing = delta_base_length(b) - (delta_base_length(a) + delta_length_change(a));
 	Delta	padded;
 
 	if (missing <= 0)
-		return must_compose(arena, a, b);
+		return delta_compose(arena, a, b, out, NULL);
 	padded.ops = arena_array(arena, a->count + 1, sizeof(DeltaOp));
 	padded.count = a->count + 1;
 	if (a->count > 0)
@@ -129,7 +129,7 @@ compose_changes(Arena *arena, const Delta *a, const Delta *b)
 	memset(&padded.ops[a->count], 0, sizeof(DeltaOp));
 	padded.ops[a->count].kind = DELTA_RETAIN;
 	padded.ops[a->count].units = missing;
-	return must_compose(arena, &padded, b);
+	return delta_compose(arena, &padded, b, out, NULL);
 }
 
 /* Changes composed with changes: of a document (then they hold embed changes), or of nothing in particular. */
@@ -149,15 +149,18 @@ run_changes(uint64_t run, const RandomProfile *profile, bool loose, int changes)
 	document = random_document(&random, &arena, profile);
 	for (i = 0; i < changes; i++)
 	{
-		Delta change = loose ? random_loose_change(&random, &arena, profile)
-							 : random_edit(&random, &arena, profile, &document);
+		Delta		 change = loose ? random_loose_change(&random, &arena, profile)
+									: random_edit(&random, &arena, profile, &document);
+		Delta		 next;
+		CollabStatus status = compose_changes(&arena, &composed, &change, &next);
 
-		if (replay_check(replay, &change, &error) == COLLAB_SURROGATE)
-			continue;
-		if (replay_apply(replay, &change, &error) != COLLAB_OK)
+		/* a refused change (a cut pair, an embed that compose takes for shorter than it is) leaves everything as it is */
+		assert_int_equal(replay_check(replay, &change, &error), status);
+		if (replay_apply(replay, &change, &error) != status)
 			fail_msg("run %" PRIu64 ", step %d: %s", run, i, error.message);
-		composed = compose_changes(&arena, &composed, &change);
-		if (!loose)
+		if (status == COLLAB_OK)
+			composed = next;
+		if (status == COLLAB_OK && !loose)
 			document = must_compose(&arena, &document, &change);
 		check_content(replay, &composed, &arena, loose ? "loose changes" : "changes", (uint64_t) i);
 	}
@@ -356,6 +359,82 @@ test_memory(void **state)
 	arena_free(&arena);
 }
 
+/* Memory that ends at a given call. */
+typedef struct Failing
+{
+	int calls_left;
+	int blocks;
+} Failing;
+
+static void *
+failing_alloc(void *ctx, size_t size)
+{
+	Failing *failing = ctx;
+
+	if (failing->calls_left == 0)
+		return NULL;
+	failing->calls_left--;
+	failing->blocks++;
+	return malloc(size);
+}
+
+static void
+failing_free(void *ctx, void *ptr)
+{
+	Failing *failing = ctx;
+
+	failing->blocks -= ptr != NULL;
+	free(ptr);
+}
+
+/* Whatever the content looks like and whatever the change needs: either all of it is done, or nothing is changed. */
+static void
+test_no_memory(void **state)
+{
+	Failing		failing = {1000000, 0};
+	CollabAlloc alloc = {failing_alloc, failing_free, &failing};
+	Arena		arena;
+	Random		random;
+	Delta		document = {NULL, 0};
+	Replay	   *replay;
+	int			refused = 0;
+	int			i;
+
+	(void) state;
+	arena_init(&arena, collab_malloc_alloc);
+	random_seed(&random, seed);
+	assert_int_equal(replay_create(alloc, true, &replay), COLLAB_OK);
+	for (i = 0; i < 1500; i++)
+	{
+		Delta change = random_edit(&random, &arena, &random_rich, &document);
+		int	  calls;
+
+		for (calls = 0;; calls++)
+		{
+			CollabStatus status;
+
+			failing.calls_left = calls;
+			status = replay_apply(replay, &change, NULL);
+			failing.calls_left = 1000000;
+			if (status == COLLAB_OK)
+				break;
+			refused++;
+			assert_int_equal(status, COLLAB_NOMEM);
+			assert_true(replay_valid(replay));
+			assert_int_equal(replay_length(replay), delta_length(&document));
+			if (i % 10 == 0)
+				check_content(replay, &document, &arena, "no memory", (uint64_t) i);
+		}
+		document = must_compose(&arena, &document, &change);
+		if (i % 10 == 0)
+			check_content(replay, &document, &arena, "memory again", (uint64_t) i);
+	}
+	assert_true(refused > 0);
+	replay_free(replay);
+	assert_int_equal(failing.blocks, 0);
+	arena_free(&arena);
+}
+
 int
 main(void)
 {
@@ -363,7 +442,7 @@ main(void)
 		cmocka_unit_test(test_small_documents), cmocka_unit_test(test_large_documents),
 		cmocka_unit_test(test_changes),			cmocka_unit_test(test_large_changes),
 		cmocka_unit_test(test_refused_changes), cmocka_unit_test(test_huge_counts),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_memory),			cmocka_unit_test(test_no_memory),
 	};
 
 	seed = test_seed("replay", 4242);
