@@ -10,6 +10,9 @@
 #include "pg_alloc.h"
 #include "replay.h"
 
+/* The largest integer that JSON carries between any two programs. */
+#define MAX_POSITION INT64CONST(9007199254740991)
+
 /* ---- functions of one and two deltas ---- */
 
 /* What every two-argument function of the core looks like. */
@@ -81,8 +84,10 @@ delta_transform_position_sql(PG_FUNCTION_ARGS)
 	Arena arena;
 	Delta delta;
 
-	if (position < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("position must not be negative")));
+	/* Lengths in a delta add up to 2^53 - 1 at most, so what comes out fits as well. */
+	if (position < 0 || position > MAX_POSITION)
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("position must be between 0 and %lld", (long long) MAX_POSITION)));
 
 	pg_arena_init(&arena);
 	delta_from_datum(PG_GETARG_DATUM(0), &arena, &delta);

@@ -120,8 +120,7 @@ delta_cstring(Datum value)
 	buf_init(&buf, pg_alloc(CurrentMemoryContext));
 	delta_print(&delta, &buf);
 	buf_char(&buf, '\0');
-	if (buf.failed)
-		errors_raise(COLLAB_NOMEM, NULL);
+	pg_buf_check(&buf);
 	return buf.data;
 }
 

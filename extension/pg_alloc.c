@@ -47,6 +47,17 @@ pg_buf_init(Buf *buf)
 	buf_init_reserve(buf, pg_alloc(CurrentMemoryContext), VARHDRSZ);
 }
 
+void
+pg_buf_check(const Buf *buf)
+{
+	if (buf->failed)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("Failed while building a result.")));
+	if (!AllocSizeIsValid(buf->size + VARHDRSZ))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("result of %zu bytes exceeds the maximum size of a value", buf->size)));
+}
+
 struct varlena *
 pg_buf_finish(Buf *buf)
 {
@@ -54,12 +65,7 @@ pg_buf_finish(Buf *buf)
 
 	/* An empty buffer may not have allocated anything yet. */
 	(void) buf_grow(buf, 1);
-	if (buf->failed)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("Failed while building a result.")));
-	if (!AllocSizeIsValid(buf->size + VARHDRSZ))
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("result of %zu bytes exceeds the maximum size of a value", buf->size)));
+	pg_buf_check(buf);
 
 	result = (struct varlena *) (buf->data - VARHDRSZ);
 	SET_VARSIZE(result, buf->size + VARHDRSZ);

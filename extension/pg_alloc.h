@@ -16,9 +16,12 @@ CollabAlloc pg_alloc(MemoryContext context);
 /* An arena in the current context. It needs no arena_free: it goes with the context. */
 void pg_arena_init(Arena *arena);
 
+/* Raises where the writer ran out of memory or a datum cannot be that large. */
+void pg_buf_check(const Buf *buf);
+
 /*
- * A buffer that becomes a varlena: room for the header is reserved in front. pg_buf_finish raises where the writer ran out of memory or a
- * datum cannot be that large; the result is a chunk of the context that was current at pg_buf_init.
+ * A buffer that becomes a varlena: room for the header is reserved in front. pg_buf_finish checks it as above; the result is a
+ * chunk of the context that was current at pg_buf_init.
  */
 void			pg_buf_init(Buf *buf);
 struct varlena *pg_buf_finish(Buf *buf);

@@ -30,6 +30,8 @@ SELECT p, collab.transform_position('[{"retain":2},{"insert":"ab"},{"delete":1}]
 FROM generate_series(0, 5) p;
 SELECT collab.transform_position(change => '[{"insert":"a"}]', "position" => 0, priority => true);
 SELECT collab.transform_position('[]', -1);
+SELECT collab.transform_position('[{"insert":"abc"}]', 9223372036854775807);
+SELECT collab.transform_position('[{"insert":"abc"}]', 9007199254740991);
 
 SELECT collab.invert('[{"retain":1},{"delete":2},{"insert":"X"}]', '[{"insert":"abcd"}]');
 SELECT collab.compose(collab.compose(base, change), collab.invert(change, base)) = base AS undone
