@@ -127,11 +127,13 @@ export class CollabClient extends Emitter {
     this.cursor.set(position, selection);
   }
 
-  connect() {
-    if (this.destroyed || this.opening === null) {
-      this.destroyed || this.link.start();
-    } else {
-      this.opening.then(() => this.destroyed || this.link.start());
+  /* Goes online, at once where the next attempt is being waited for. */
+  async connect() {
+    if (this.opening !== null) {
+      await this.opening;
+    }
+    if (!this.destroyed) {
+      this.link.start();
     }
   }
 
@@ -344,7 +346,7 @@ export class CollabClient extends Emitter {
     try {
       for (const event of events) {
         const { own, base, view } = this.engine.receive(event);
-        this.people.advance(event.version, base[0], event.user);
+        this.committed(event.version, event, base[0]);
         if (own) {
           this.link.backoff.proved();
         } else {
@@ -362,10 +364,19 @@ export class CollabClient extends Emitter {
 
   onAck(message) {
     const { base } = this.engine.acknowledge({ ...message, count: message.count ?? 1, op: undefined });
-    base.forEach((delta, i) => this.people.advance(message.version + i, delta, this.user));
+    const { version, clock } = message;
+    base.forEach((delta, i) => this.committed(version + i, { site: this.site, clock: clock + i, user: this.user }, delta));
     this.link.backoff.proved();
     this.moved();
     this.sender.flush();
+  }
+
+  /* One version more of the document. */
+  committed(version, { user, site, clock, at }, delta) {
+    this.people.advance(version, delta, user);
+    if (this.has('event')) {
+      this.emit('event', { version, user, site, clock, at, delta });
+    }
   }
 
   /* The others' cursors have moved with the document. */

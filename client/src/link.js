@@ -41,6 +41,8 @@ export class Link {
       this.wanted = true;
       globalThis.addEventListener?.('online', this.online);
       this.connect();
+    } else {
+      this.hurry();
     }
   }
 
@@ -79,7 +81,7 @@ export class Link {
     this.owner.linkDown({ code, reason, retryIn });
   }
 
-  /* The network is back: no reason to wait any longer. */
+  /* The network is back, or somebody is impatient: no reason to wait any longer. */
   hurry() {
     if (this.wanted && this.timer !== null) {
       this.runtime.clearTimeout(this.timer);
