@@ -4,17 +4,22 @@ import WebSocket from 'ws';
 
 // What happened to the pieces of one test run, by `user/site/clock`.
 export class Ledger {
-  sends = new Map(); // how often a piece was sent
+  sends = new Map(); // when a piece was sent, each time (milliseconds)
   acked = new Map(); // the version that its author was told
   copies = []; // op messages as they were sent, with the address they went to
 
-  sent(url, message, text) {
+  sent(url, text) {
+    const message = JSON.parse(text);
     const count = message.ops ? message.ops.length : 1;
     for (let i = 0; i < count; i++) {
       const key = this.key(url, message.clock + i);
-      this.sends.set(key, (this.sends.get(key) ?? 0) + 1);
+      this.sends.set(key, [...(this.sends.get(key) ?? []), Date.now()]);
     }
-    this.copies.push({ url, text, base: message.base_version, event: message.base_event, site: this.sites.get(url) });
+  }
+
+  keep(url, text) {
+    const { base_version: base, base_event: event } = JSON.parse(text);
+    this.copies.push({ url, text, base, event, site: this.sites.get(url) });
   }
 
   told(url, clock, version) {
@@ -26,7 +31,15 @@ export class Ledger {
 
   sites = new Map();
   key(url, clock) { return `${new URL(url).searchParams.get('user')}/${this.sites.get(url)}/${clock}`; }
-  get resent() { return [...this.sends.values()].reduce((n, times) => n + times - 1, 0); }
+
+  get resent() { return [...this.sends.values()].reduce((n, times) => n + times.length - 1, 0); }
+
+  // Sends of pieces that were events already; `stored` has the time of each.
+  recognised(stored) {
+    let n = 0;
+    for (const [key, times] of this.sends) n += times.filter((time) => time > stored.get(key)).length;
+    return n;
+  }
 }
 
 // The constructor that a client takes as its WebSocket; `mood.faults` (0 to 1) says how bad things are.
@@ -38,10 +51,11 @@ export function chaosSocket(random, ledger, mood) {
       const message = JSON.parse(text);
       if (message.type === 'open') ledger.sites.set(this.url, message.site);
       if (message.type !== 'op') return super.send(text);
-      if (this.#faulty(0.04)) return this.terminate(); // it never left
-      ledger.sent(this.url, message, text);
+      ledger.keep(this.url, text);
+      if (this.#faulty(0.1)) return this.terminate(); // it never left
+      ledger.sent(this.url, text);
       super.send(text);
-      if (this.#faulty(0.04)) this.#cut(); // it left, nobody knows whether it arrived
+      if (this.#faulty(0.1)) this.#cut(); // it left, nobody knows whether it arrived
       return undefined;
     }
 
@@ -55,7 +69,7 @@ export function chaosSocket(random, ledger, mood) {
       if (name !== 'message') return super.emit(name, ...rest);
       const message = JSON.parse(rest[0]);
       const own = message.type === 'ack' || message.type === 'events';
-      if (own && this.#faulty(0.03)) { this.terminate(); return true; } // committed, but its author is not told
+      if (own && this.#faulty(0.06)) { this.terminate(); return true; } // committed, but its author is not told
       this.#note(message);
       return super.emit(name, ...rest);
     }
@@ -72,7 +86,7 @@ export function chaosSocket(random, ledger, mood) {
 }
 
 // Delivers an old op message once more, on a connection of its own, as a network could; resolves when it had its effect.
-export function lateCopy({ url, text, base, event, site }) {
+export function lateCopy(ledger, { url, text, base, event, site }) {
   return new Promise((resolve) => {
     const socket = new WebSocket(url);
     const done = () => { socket.terminate(); resolve(); };
@@ -86,6 +100,7 @@ export function lateCopy({ url, text, base, event, site }) {
       const reached = message.type === 'snapshot' ? message.version : message.events?.at(-1)?.version ?? base;
       if (!sent && (message.type === 'snapshot' || message.type === 'events') && reached >= target) {
         sent = true;
+        ledger.sent(url, text);
         socket.send(text);
       } else if (sent && (message.type === 'ack' || message.type === 'error')) done();
     });

@@ -18,7 +18,7 @@ const EDITS = Number(process.env.EDITS ?? 40);
 const CLIENTS = 5;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const totals = { pieces: 0, transformed: 0, resent: 0, recognised: 0, refused: 0, copies: 0, kills: 0 };
+const totals = { pieces: 0, transformed: 0, resent: 0, recognised: 0, copies: 0, kills: 0 };
 let stack;
 
 before(async () => { stack = await Stack.start(); });
@@ -53,12 +53,12 @@ async function type(random, client) {
 // What goes on beside the typing, until `state.done`.
 async function disturb(random, doc, ledger, state) {
   while (!state.done) {
-    await sleep(20 + random.below(60));
+    await sleep(5 + random.below(30));
     const kind = random.next();
-    if (kind < 0.4) stack.sql(`SELECT collab.insert_text('${doc}', 0, 'sql😀 ')`);
-    else if (kind < 0.85 && ledger.copies.length > 0) {
+    if (kind < 0.3) stack.sql(`SELECT collab.insert_text('${doc}', 0, 'sql😀 ')`);
+    else if (kind < 0.8 && ledger.copies.length > 0) {
       totals.copies++;
-      await lateCopy(random.pick(ledger.copies));
+      await lateCopy(ledger, random.pick(ledger.copies));
     } else if (state.kills > 0) {
       state.kills--;
       totals.kills++;
@@ -68,17 +68,20 @@ async function disturb(random, doc, ledger, state) {
 }
 
 function checkLedger(doc, ledger) {
-  const rows = stack.sql(`SELECT author || '/' || site || '/' || clock, version, base_version
+  const rows = stack.sql(`SELECT author || '/' || site || '/' || clock, version, base_version, extract(epoch FROM created_at) * 1000
     FROM collab.events_since('${doc}', 0) WHERE site <> 0 ORDER BY version`).split('\n').filter(Boolean).map((row) => row.split('|'));
   const stored = new Map();
-  for (const [key, version] of rows) {
+  const times = new Map();
+  for (const [key, version, , time] of rows) {
     assert.ok(!stored.has(key), `${key} is stored twice`);
     stored.set(key, Number(version));
+    times.set(key, Number(time));
   }
   for (const [key, version] of ledger.acked) assert.equal(stored.get(key), version, `${key} was acknowledged at ${version}`);
   totals.pieces += rows.length;
   totals.transformed += rows.filter(([, version, base]) => Number(base) < Number(version) - 1).length;
   totals.resent += ledger.resent;
+  totals.recognised += ledger.recognised(times);
 }
 
 async function run(seed) {

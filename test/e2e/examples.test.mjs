@@ -77,18 +77,20 @@ test('an edit made in psql reaches an open editor, one rolled back never does', 
   await b.destroy();
 });
 
-test('edits made by SQL are seen by open sockets within 50 ms of the commit (median of 30)', async () => {
+test('edits made by SQL reach open sockets soon after their commit', async () => {
   const [a, b] = await pair('latency', 'x', [11, 22]);
   const session = stack.database.session();
   const delays = [];
   for (let i = 0; i < 30; i++) {
+    const began = performance.now();
     const seen = a.when(() => a.version >= i + 2).then(() => performance.now());
     await session.query(`SELECT collab.insert_text('latency', 0, 'y')`);
-    delays.push((await seen) - performance.now());
+    delays.push((await seen) - began);
   }
   await session.close();
   delays.sort((x, y) => x - y);
-  console.log(`# seen ${delays[15].toFixed(1)} ms after psql had its answer (median; p90 ${delays[27].toFixed(1)} ms)`);
+  console.log(`# from sending the statement in psql to the editor: median ${delays[15].toFixed(1)} ms, p90 ${delays[27].toFixed(1)} ms`);
+  assert.equal(a.version, 31);
   await a.destroy();
   await b.destroy();
 });
