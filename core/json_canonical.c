@@ -107,6 +107,8 @@ json_scratch_sort(JsonScratch *scratch, size_t from)
 	size_t		kept = 0;
 	size_t		i;
 
+	if (count < 2)
+		return true;
 	if (count > scratch->spare_capacity)
 	{
 		scratch->spare = arena_array(scratch->arena, scratch->capacity, sizeof(JsonMember));
