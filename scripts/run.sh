@@ -51,7 +51,7 @@ choose_files()
 
 is_our_proxy()
 {
-  tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "collab-proxy --config $state/proxy.conf"
+  { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null | grep -qF "collab-proxy --config $state/proxy.conf"
 }
 
 # end_proxy PID: asks it to drain, and does not wait for ever.
@@ -64,6 +64,16 @@ end_proxy()
     sleep 0.1
   done
   kill -KILL "$1" 2>/dev/null || true
+}
+
+# A proxy that a killed run.sh left behind.
+end_leftover()
+{
+  local old
+  old=$(cat "$state/proxy.pid" 2>/dev/null || true)
+  if [ -n "$old" ] && is_our_proxy "$old"; then
+    end_proxy "$old"
+  fi
 }
 
 stop_all()
@@ -129,11 +139,7 @@ healthy()
 
 start_proxy()
 {
-  local i old prefix
-  old=$(cat "$state/proxy.pid" 2>/dev/null || true)
-  if [ -n "$old" ] && is_our_proxy "$old"; then
-    end_proxy "$old"
-  fi
+  local i prefix
   become "$user"
   "${prefix[@]}" setsid "$binary" --config "$state/proxy.conf" >"$state/proxy.log" 2>&1 </dev/null 9>&- &
   proxy=$!
@@ -156,6 +162,7 @@ flock -n 9 || die "it runs already: $(cat "$state/url" 2>/dev/null)"
 trap stop_all EXIT
 trap 'exit 0' INT TERM HUP
 
+end_leftover
 if [ -n "${RESET:-}" ]; then
   "$top/scripts/cluster.sh" stop "$state" immediate 9>&-
   rm -rf "$state/data" "$state/sql.cksum"
