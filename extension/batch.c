@@ -5,6 +5,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -190,7 +191,7 @@ refuse_document(BatchMessage *one, const BatchArgs *args)
 	text	   *doc_id = DatumGetTextPP(args->doc_ids[one->index]);
 
 	message_refuse(&one->message, 0, ERRCODE_COLLAB_NO_DOCUMENT, "document \"%.*s\" does not exist",
-				   (int) Min(VARSIZE_ANY_EXHDR(doc_id), STORE_DOC_ID_MAX), VARDATA_ANY(doc_id));
+				   pg_mbcliplen(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), STORE_DOC_ID_MAX), VARDATA_ANY(doc_id));
 }
 
 /* Checks what needs no document, and sorts what is left by lock key. */
@@ -304,6 +305,8 @@ open_document(Batch *batch, BatchDocument *document, Snapshot snapshot)
 		return;
 
 	found = store_document_by_key(document->key, snapshot, &row);
+	if (!found)
+		tail_check_missing(document->key);
 	for (i = document->first; i < document->first + document->count; i++)
 	{
 		BatchMessage *one = batch->sorted[i];

@@ -56,6 +56,7 @@ create_row(text *doc_id, int64 owner)
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (store_document_by_key(document.key, GetActiveSnapshot(), &existing))
 		refuse_existing(&existing, id, bytes);
+	tail_check_missing(document.key);
 	PopActiveSnapshot();
 
 	document.created_at = GetCurrentTimestamp();
@@ -146,6 +147,7 @@ drop_document(PG_FUNCTION_ARGS)
 	const char *id = VARDATA_ANY(doc_id);
 	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
 	DocumentRow document;
+	Tail		tail;
 	bool		found = false;
 
 	submit_enter("collab.drop_document()");
@@ -156,6 +158,8 @@ drop_document(PG_FUNCTION_ARGS)
 		found = store_document(id, bytes, GetActiveSnapshot(), &document);
 		if (found)
 		{
+			/* Not even a drop may rest on what the transaction cannot see. */
+			tail_open(&tail, &document, PG_INT64_MAX, 1, GetActiveSnapshot());
 			store_delete_document(document.key, GetActiveSnapshot());
 			changes_note(document.key, CHANGES_DROPPED);
 		}

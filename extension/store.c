@@ -7,6 +7,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -108,12 +109,18 @@ store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow 
 }
 
 void
+store_refuse_missing(const char *doc_id, size_t bytes)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_COLLAB_NO_DOCUMENT),
+			 errmsg("document \"%.*s\" does not exist", pg_mbcliplen(doc_id, bytes, STORE_DOC_ID_MAX), doc_id)));
+}
+
+void
 store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out)
 {
 	if (!store_document(doc_id, bytes, snapshot, out))
-		ereport(ERROR,
-				(errcode(ERRCODE_COLLAB_NO_DOCUMENT),
-				 errmsg("document \"%.*s\" does not exist", (int) Min(bytes, STORE_DOC_ID_MAX), doc_id)));
+		store_refuse_missing(doc_id, bytes);
 }
 
 void

@@ -52,6 +52,9 @@ extern bool store_doc_id_valid(const char *doc_id, size_t bytes);
 extern bool store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out);
 extern bool store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out);
 
+/* Raises OT004. */
+extern void store_refuse_missing(const char *doc_id, size_t bytes) pg_attribute_noreturn();
+
 /* Raises OT004 where store_document says false. */
 extern void store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out);
 

@@ -47,12 +47,18 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 
 	edit->author = users_register_current();
 
+	if (!store_doc_id_valid(id, bytes))
+		store_refuse_missing(id, bytes);
+
 	/* First the lock, then the snapshot: everything that the last holder did is in it. */
-	if (store_doc_id_valid(id, bytes))
-		lock_document(collab_doc_key(id, bytes), true);
+	lock_document(collab_doc_key(id, bytes), true);
 	PushActiveSnapshot(GetLatestSnapshot());
 	snapshot = GetActiveSnapshot();
-	store_document_require(id, bytes, snapshot, &document);
+	if (!store_document(id, bytes, snapshot, &document))
+	{
+		tail_check_missing(collab_doc_key(id, bytes));
+		store_refuse_missing(id, bytes);
+	}
 	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, snapshot);
 }
 

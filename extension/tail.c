@@ -38,6 +38,15 @@ set_head(Tail *tail, const StoredEvent *event)
 	tail->astral = event->astral;
 }
 
+static void
+refuse_serialization(const DocumentRow *document)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent edit of document \"%s\"", document->doc_id),
+			 errhint("The transaction might succeed if retried.")));
+}
+
 /*
  * A transaction with one snapshot for all must not build on what it cannot see. The violation of the
  * primary key would stop it too, but with an error that tells no one to try again.
@@ -65,11 +74,23 @@ check_serializable(const Tail *tail)
 	PopActiveSnapshot();
 
 	if (!same)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent edit of document \"%s\"",
-						tail->document.doc_id),
-				 errhint("The transaction might succeed if retried.")));
+		refuse_serialization(&tail->document);
+}
+
+void
+tail_check_missing(int64 key)
+{
+	DocumentRow document;
+	bool		visible;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	visible = store_document_by_key(key, GetActiveSnapshot(), &document);
+	PopActiveSnapshot();
+	if (visible)
+		refuse_serialization(&document);
 }
 
 /*

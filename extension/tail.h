@@ -38,6 +38,12 @@ typedef struct Tail
  */
 extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapshot snapshot);
 
+/*
+ * For a document that is not there: raises 40001 where a transaction in REPEATABLE READ or above still sees it. Then "no such document" and a
+ * new document of that id would both contradict what it has read.
+ */
+extern void tail_check_missing(int64 key);
+
 /* The event at a version that the tail holds, first <= version <= tail->version. */
 static inline StoredEvent *
 tail_event(const Tail *tail, int64 version)
