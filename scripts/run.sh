@@ -37,7 +37,7 @@ choose_state()
 choose_files()
 {
   binary=$top/build/proxy/collab-proxy
-  www=$top/client/demo
+  www=$top/client/dist
   if ! as_user "$user" test -r "$www" -a -x "$binary" 2>/dev/null; then
     rm -rf "$state/files"
     mkdir "$state/files"
@@ -176,16 +176,19 @@ note_changed_script
 choose_files
 choose_port
 write_config
+# The demo page shows how to reach its database.
+psql=psql
+command -v psql >/dev/null || psql=$pg_bin/psql
+psql="$psql -h $socket -p $pgport -U postgres collab"
+say "{\"psql\": \"$psql\"}" >"$www/demo.json"
 start_proxy
 
 url=http://127.0.0.1:$PORT/
 say "$url" >"$state/url"
-psql=psql
-command -v psql >/dev/null || psql=$pg_bin/psql
 cat <<END
 
   demo page   $url
-  psql        $psql -h $socket -p $pgport -U postgres collab
+  psql        $psql
   logs        $state/postgres.log, $state/proxy.log
 
 Ctrl-C stops it; what was written stays for the next time.
