@@ -80,8 +80,7 @@ function start() {
 
 if (/^[A-Za-z0-9._~-]{1,128}$/.test(doc) && doc !== '.' && doc !== '..') {
   start();
-  const line = await connectionLine(parameters);
-  showCommands(byId('commands'), [[line, 'the database of this page'], ...statements(doc)]);
+  showCommands(byId('commands'), statements(doc, await connectionLine(parameters)));
 } else {
   showNotice({
     title: 'This cannot be the name of a document',

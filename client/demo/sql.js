@@ -15,11 +15,14 @@ export async function connectionLine(parameters) {
   }
 }
 
-export function statements(doc) {
+export function statements(doc, psql) {
+  const hello = `SELECT collab.insert_text('${doc}', 0, 'Hello from psql ');`;
   return [
-    [`SELECT collab.insert_text('${doc}', 0, 'Hello from psql! ');`, 'an edit, in both editors the moment it commits'],
-    [`SELECT collab.replace_text('${doc}', 'psql', 'PostgreSQL');`, 'search and replace'],
-    [`SELECT collab.text('${doc}');`, 'the live text, as a column expression'],
+    [`${psql} -c "${hello}"`, 'in a terminal: an edit, in both editors the moment it commits'],
+    [psql, 'or stay in psql:'],
+    [hello, 'insert'],
+    [`SELECT collab.replace_text('${doc}', 'Hello', 'Good morning');`, 'search and replace'],
+    [`SELECT collab.text('${doc}');`, 'the live text'],
     [`SELECT version, author, op FROM collab.events_since('${doc}', 0) ORDER BY version DESC LIMIT 5;`,
       'who changed what: every edit is a row'],
   ];

@@ -216,9 +216,10 @@ export class CollabClient extends Emitter {
     }
   }
 
-  showPeople() {
+  /* `cursors`: the sessions whose people have moved, rather than been moved. */
+  showPeople(cursors = []) {
     if (this.has('presence')) {
-      this.emit('presence', { people: this.presence });
+      this.emit('presence', { people: this.presence, cursors: cursors.map(({ session }) => session) });
     }
   }
 
@@ -400,7 +401,7 @@ export class CollabClient extends Emitter {
     if (message.join?.some(({ session }) => session !== this.session)) {
       this.cursor.greet();
     }
-    this.showPeople();
+    this.showPeople(message.cursors);
   }
 
   /* Once the answer to open is complete we may speak. */

@@ -11,6 +11,7 @@ import { documentEdit, withNewline } from './newline.js';
 const PLACEHOLDER = '\uFFFC';
 const ZERO_WIDTH = '\u200B';
 
+const FLAG_TIME = 2000;
 const COLORS = ['#c2410c', '#0f766e', '#6d28d9', '#be185d', '#1d4ed8', '#4d7c0f', '#a16207', '#0e7490'];
 
 function colorOf({ color, user = '' }) {
@@ -25,6 +26,7 @@ class QuillBinding {
     this.readOnly = readOnly;
     this.cursors = quill.getModule('cursors') ?? null;
     this.shownCursors = new Set();
+    this.flags = new Map();
     /* The document as the editor shows it; null before it has come. */
     this.mirror = null;
     this.applying = false;
@@ -36,7 +38,10 @@ class QuillBinding {
     this.endings = [
       client.on('ready', () => this.start()),
       client.on('change', (event) => this.changed(event)),
-      client.on('presence', () => this.showCursors()),
+      client.on('presence', (event) => {
+        this.showCursors();
+        this.nameMovers(event);
+      }),
     ];
     if (client.ready) {
       this.start();
@@ -179,6 +184,17 @@ class QuillBinding {
     this.shownCursors = there;
   }
 
+  /* Whoever moves is named for a moment. */
+  nameMovers({ cursors }) {
+    for (const session of cursors) {
+      if (this.shownCursors.has(session)) {
+        clearTimeout(this.flags.get(session));
+        this.cursors.toggleFlag(session, true);
+        this.flags.set(session, setTimeout(() => this.cursors.toggleFlag(session, false), FLAG_TIME));
+      }
+    }
+  }
+
   /* Ends the binding; the editor keeps its content and takes no more input. */
   unbind() {
     this.endings.splice(0).forEach((end) => end());
@@ -186,6 +202,7 @@ class QuillBinding {
     this.quill.off('editor-change', this.onEditor);
     this.shownCursors.forEach((session) => this.cursors.removeCursor(session));
     this.shownCursors.clear();
+    this.flags.forEach((timer) => clearTimeout(timer));
     this.quill.disable();
   }
 }
