@@ -3,9 +3,9 @@
 
 /* b found the end of a. That is an error if a is a document: there is nothing behind its end. */
 static CollabStatus
-check_end(const Delta *a, CollabError *err)
+check_end(const Delta *a, bool a_is_change, CollabError *err)
 {
-	if (a->count == 0 || !delta_is_document(a))
+	if (a_is_change || a->count == 0 || !delta_is_document(a))
 		return COLLAB_OK;
 	return collab_fail(err, COLLAB_RANGE, -1, "the change reaches past the end of the document (length %lld)",
 					   (long long) delta_length(a));
@@ -47,7 +47,7 @@ compose_retain(Arena *arena, const DeltaOp *x, const DeltaOp *y, DeltaOp *out, C
  * Every turn of the loop uses up an op of a or of b and appends at most one, so |a| + |b| ops are room enough.
  */
 static CollabStatus
-compose_ops(const Delta *delta_a, DeltaBuilder *builder, DeltaIter *a, DeltaIter *b, CollabError *err)
+compose_ops(const Delta *delta_a, bool a_is_change, DeltaBuilder *builder, DeltaIter *a, DeltaIter *b, CollabError *err)
 {
 	while (!delta_iter_done(b))
 	{
@@ -65,7 +65,7 @@ compose_ops(const Delta *delta_a, DeltaBuilder *builder, DeltaIter *a, DeltaIter
 		if (delta_iter_done(a))
 		{
 			/* b is canonical: a retain or delete here is no trailing plain retain, it is meant for something */
-			CollabStatus status = check_end(delta_a, err);
+			CollabStatus status = check_end(delta_a, a_is_change, err);
 
 			if (status == COLLAB_OK)
 				delta_builder_push_rest(builder, b);
@@ -102,8 +102,8 @@ compose_ops(const Delta *delta_a, DeltaBuilder *builder, DeltaIter *a, DeltaIter
 	return COLLAB_OK;
 }
 
-CollabStatus
-delta_compose(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err)
+static CollabStatus
+compose(Arena *arena, const Delta *a, bool a_is_change, const Delta *b, Delta *out, CollabError *err)
 {
 	DeltaBuilder builder;
 	DeltaIter	iter_a;
@@ -115,8 +115,20 @@ delta_compose(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabEr
 		return status;
 	delta_iter_init(&iter_a, a);
 	delta_iter_init(&iter_b, b);
-	status = compose_ops(a, &builder, &iter_a, &iter_b, err);
+	status = compose_ops(a, a_is_change, &builder, &iter_a, &iter_b, err);
 	if (status != COLLAB_OK)
 		return status;
 	return delta_builder_finish(&builder, out, err);
+}
+
+CollabStatus
+delta_compose(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err)
+{
+	return compose(arena, a, false, b, out, err);
+}
+
+CollabStatus
+delta_compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err)
+{
+	return compose(arena, a, true, b, out, err);
 }

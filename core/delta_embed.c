@@ -88,8 +88,10 @@ delta_embed_compose(Arena *arena, const DeltaOp *a, const DeltaOp *b, DeltaOp *o
 
 	if (status == COLLAB_OK && a->kind == DELTA_INSERT_EMBED && delta_a.count == 0 && delta_base_length(&delta_b) > 0)
 		status = collab_fail(err, COLLAB_RANGE, -1, "an embed change reaches past the end of its embed (length 0)");
-	if (status == COLLAB_OK)
+	if (status == COLLAB_OK && a->kind == DELTA_INSERT_EMBED)
 		status = delta_compose(arena, &delta_a, &delta_b, &result, err);
+	else if (status == COLLAB_OK)
+		status = delta_compose_changes(arena, &delta_a, &delta_b, &result, err);
 	return status != COLLAB_OK ? status : close_embed(arena, &result, out, err);
 }
 

@@ -201,6 +201,10 @@ delta_builder_delete(DeltaBuilder *builder, int64_t units)
 	delta_builder_push(builder, &op);
 }
 
+/* delta_compose for an `a` that is known to be a change: of inserts only it is no document, b may reach behind it. */
+CollabStatus delta_compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out,
+								   CollabError *err) COLLAB_MUST_CHECK;
+
 /* ---- embed changes: {"delta":[ops]} applied to an insert embed {"delta":[ops]} ---- */
 
 /*

@@ -134,6 +134,9 @@ static const Edge edges[] = {
 	{'o', "[{\"retain\":{\"delta\":[{\"insert\":\"a\"},{\"delete\":1}]}}]", "[{\"retain\":{\"delta\":[{\"insert\":\"b\"}]}}]",
 	"[{\"retain\":{\"delta\":[{\"insert\":\"ba\"},{\"delete\":1}]}}]"},
 	{'o', "[{\"retain\":{\"delta\":[{\"insert\":\"a\"}]}}]", "[{\"delete\":1}]", "[{\"delete\":1}]"},
+	/* inside of an embed change inserts alone are a change, not a document: there is something behind them */
+	{'o', "[{\"retain\":{\"delta\":[{\"insert\":\"x\"}]}}]", "[{\"retain\":{\"delta\":[{\"delete\":3}]}}]",
+	"[{\"retain\":{\"delta\":[{\"delete\":2}]}}]"},
 	{'o', "[{\"insert\":{\"delta\":[]},\"attributes\":{\"a\":1}}]", "[{\"retain\":{\"delta\":[]},\"attributes\":{\"a\":null}}]",
 	"[{\"insert\":{\"delta\":[]}}]"},
 	/* over a change of an embed quill-delta drops the nulls that it keeps over a retain */

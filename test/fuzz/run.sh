@@ -6,6 +6,8 @@ here=$(dirname "$0")
 seconds=${SECONDS_EACH:-20}
 build=${BUILD:?}
 work=$build/fuzz
+# The sanitizer keeps freed memory back to catch late uses: not more than fits under the limit.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-quarantine_size_mb=64:allocator_may_return_null=1}"
 total=0
 failed=0
 

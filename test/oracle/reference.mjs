@@ -196,13 +196,14 @@ function refuse(reasons) {
 }
 
 /**
- * Throws unless `change` can be applied behind `base`; what is inside of embeds is checked by the handler. An empty base is
- * the change that changes nothing, which has no end to reach past, unless it is known to be a document.
+ * Why `change` cannot be applied behind `base`; what is inside of embeds is checked by the handler. Where nothing is said
+ * of the base, one of inserts is taken for a document, but an empty one for the change that changes nothing.
  */
-function checkFits(base, change, mustBeDocument, emptyIsDocument = mustBeDocument) {
+function misfits(base, change, baseIs) {
   const reasons = [];
-  if (mustBeDocument && !isDocument(base)) reasons.push('mismatch');
-  if (isDocument(base) && (emptyIsDocument || base.length > 0) && baseLength(change) > lengthOfOps(base)) reasons.push('range');
+  const document = baseIs === 'document' || (baseIs !== 'change' && base.length > 0 && isDocument(base));
+  if (document && !isDocument(base)) reasons.push('mismatch');
+  if (document && baseLength(change) > lengthOfOps(base)) reasons.push('range');
   if (cutsPair(base, change)) reasons.push('surrogate');
   return reasons;
 }
@@ -231,8 +232,8 @@ function run(reasons, work) {
 const wrap = (ops) => ops.map((op) => (isObject(op.insert) && Object.keys(op.insert).length !== 1 ? { ...op, insert: { '*': op.insert } } : op));
 const unwrap = (ops) => ops.map((op) => (isObject(op.insert) && '*' in op.insert ? { ...op, insert: op.insert['*'] } : op));
 
-export function compose(a, b, emptyIsDocument = false) {
-  return run(checkFits(a, b, false, emptyIsDocument), () => unwrap(new Delta(wrap(a)).compose(new Delta(wrap(b))).ops));
+export function compose(a, b, aIs) {
+  return run(misfits(a, b, aIs), () => unwrap(new Delta(wrap(a)).compose(new Delta(wrap(b))).ops));
 }
 
 export function transform(a, b, aFirst) {
@@ -251,7 +252,7 @@ export const invertQuirk = (change) => change.some((op) => op.insert === 0 || op
 
 export function invert(change, base) {
   const truthy = invertQuirk(change) ? change.map((op) => (op.insert === 0 || op.insert === false ? { ...op, insert: 1 } : op)) : change;
-  return run(checkFits(base, change, true), () => unwrap(new Delta(truthy).invert(new Delta(wrap(base))).ops));
+  return run(misfits(base, change, 'document'), () => unwrap(new Delta(truthy).invert(new Delta(wrap(base))).ops));
 }
 
 // Nested documents. Inside of an insert anything may stand, so it is looked at when a change meets it.
@@ -265,7 +266,7 @@ const inner = (value) => {
 };
 
 Delta.registerEmbed('delta', {
-  compose: (a, b, ofChange) => compose(inner(a), inner(b), !ofChange),
+  compose: (a, b, ofChange) => compose(inner(a), inner(b), ofChange ? 'change' : 'document'),
   transform: (a, b, aFirst) => transform(inner(a), inner(b), aFirst),
   invert: (a, b) => invert(inner(a), inner(b)),
 });
