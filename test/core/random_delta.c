@@ -12,6 +12,7 @@
 
 const RandomProfile random_plain = {6, false, false, false};
 const RandomProfile random_rich = {6, true, true, true};
+const RandomProfile random_large = {400, true, true, true};
 
 #define MAX_NESTING 2
 
@@ -316,7 +317,7 @@ write_nested_change(Random *random, Arena *arena, const RandomProfile *profile, 
 static void
 write_count(Random *random, const Units *units, int64_t *at, Buf *out)
 {
-	uint32_t	most = random_chance(random, 10) ? 30 : 5;
+	uint32_t	most = random_chance(random, 10) ? 30 + (uint32_t) units->length : 5;
 	int64_t		to = *at + 1 + random_below(random, most);
 
 	if (to > units->length)
@@ -331,7 +332,9 @@ static void
 write_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document, Buf *out, int nesting)
 {
 	Units		units = units_of(arena, document);
-	uint32_t	count = random_below(random, (nesting > 0 ? 3 : profile->max_ops * 2) + 1);
+	/* Onto a large document mostly small changes, as people make them. */
+	bool		small = nesting > 0 || (profile->max_ops > 100 && random_chance(random, 80));
+	uint32_t	count = random_below(random, (small ? 4 : profile->max_ops * 2) + 1);
 	int64_t		at = 0;
 	uint32_t	i;
 
