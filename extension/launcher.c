@@ -19,7 +19,7 @@
 #include "ring.h"
 
 /* After a start: the notifier has attached by then, or has failed to connect and said why in the log. */
-#define START_HOLD_OFF_MS 10000
+#define START_HOLD_OFF_MS 5000
 
 static void
 fill_worker(BackgroundWorker *worker, const char *name, const char *function)

@@ -2,7 +2,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -11,10 +11,8 @@
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "catalog.h"
 #include "guc.h"
 #include "launcher.h"
 #include "ring.h"
@@ -26,14 +24,6 @@
 
 static Change drained[RING_CAPACITY];
 
-static bool
-extension_exists(void)
-{
-	Oid			schema = get_namespace_oid(CATALOG_SCHEMA, true);
-
-	return OidIsValid(schema) && OidIsValid(get_relname_relid("events", schema));
-}
-
 /* One transaction: false where the extension is no more. */
 static bool
 notify(int count, bool everything)
@@ -43,7 +33,8 @@ notify(int count, bool everything)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	pgstat_report_activity(STATE_RUNNING, "notify");
-	exists = extension_exists();
+	/* Looked up in the table: at the commit of a DROP EXTENSION we are woken before its invalidations arrive. */
+	exists = OidIsValid(get_extension_oid("collab", true));
 	if (exists && (count > 0 || everything))
 		changes_notify(drained, count, everything);
 	CommitTransactionCommand();
