@@ -427,6 +427,11 @@ on_message(Client *client, const char *text, size_t bytes)
 	{
 		char		reason[sizeof(proxy->parser.error.message)];
 
+		if (!util_valid_utf8(text, bytes))
+		{
+			client_fail(client, "OT008", "a text message that is not UTF-8", 1007);
+			return;
+		}
 		memcpy(reason, proxy->parser.error.message, sizeof(reason));
 		on_malformed(client, proxy->parser.error.code, reason);
 		return;

@@ -43,6 +43,7 @@ struct WsConn
 	bool		refused; /* over a limit: gets 503 */
 	bool		established;
 	int			close_code; /* 0: it stays open */
+	bool		close_sent;
 	char		close_reason[48];
 	Buf			body; /* of an HTTP answer that is being written */
 	size_t		body_sent;
@@ -83,6 +84,35 @@ ws_wake(WsConn *conn)
 		list_append(&conn->ws->dirty, &conn->dirty);
 }
 
+/* False: the socket is dead, and libwebsockets was told. */
+static bool
+write_raw(WsConn *conn, size_t bytes)
+{
+	if (lws_write(conn->wsi, conn->ws->out + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0)
+		return true;
+	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	return false;
+}
+
+/*
+ * The close frame is ours too. libwebsockets sends one when a callback returns -1, but as Debian builds it (with _DEBUG) it
+ * calls its close function a second time at once under libuv, which ends the connection before that frame has left.
+ */
+static void
+send_close(WsConn *conn)
+{
+	unsigned char *out = conn->ws->out + LWS_PRE;
+	size_t		reason = strlen(conn->close_reason);
+
+	out[0] = 0x88;
+	out[1] = (unsigned char) (2 + reason);
+	out[2] = (unsigned char) (conn->close_code >> 8);
+	out[3] = (unsigned char) conn->close_code;
+	memcpy(out + 4, conn->close_reason, reason);
+	conn->close_sent = true;
+	write_raw(conn, 4 + reason);
+}
+
 /*
  * Writes what the client has, one write of complete frames. Straight from here rather than from the writable callback: a
  * socket that has taken everything so far takes this as well, and asking first would cost two system calls. What the kernel
@@ -91,30 +121,24 @@ ws_wake(WsConn *conn)
 static void
 flush(WsConn *conn)
 {
-	unsigned char *out = conn->ws->out + LWS_PRE;
 	size_t		bytes;
-	bool		more;
 
-	if (!conn->established || conn->wsi == NULL)
+	if (!conn->established || conn->close_sent)
 		return;
 	if (!lws_partial_buffered(conn->wsi))
 	{
-		bytes = client_fill(conn->client, (char *) out, TX_BYTES);
+		bytes = client_fill(conn->client, (char *) conn->ws->out + LWS_PRE, TX_BYTES);
+		if (bytes > 0 && !write_raw(conn, bytes))
+			return;
 		if (bytes > 0)
-		{
-			if (lws_write(conn->wsi, out, bytes, LWS_WRITE_RAW) < 0)
-			{
-				lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-				return;
-			}
 			client_written(conn->client, !lws_partial_buffered(conn->wsi));
-		}
 	}
 	else
 		client_written(conn->client, false);
-	more = client_has_output(conn->client) || conn->close_code != 0;
-	if (more)
+	if (client_has_output(conn->client) || (conn->close_code != 0 && lws_partial_buffered(conn->wsi)))
 		lws_callback_on_writable(conn->wsi);
+	else if (conn->close_code != 0)
+		send_close(conn);
 }
 
 void
@@ -132,25 +156,13 @@ ws_turn_end(Ws *ws)
 void
 ws_close(WsConn *conn, int code, const char *reason)
 {
-	if (conn->close_code != 0 || conn->wsi == NULL)
+	if (conn->close_code != 0)
 		return;
 	conn->close_code = code;
 	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason);
 	/* whoever does not read does not see the close frame either */
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
 	ws_wake(conn);
-}
-
-/* The socket can take more. Non-zero: close it. */
-static int
-on_writable(WsConn *conn)
-{
-	flush(conn);
-	if (conn->close_code == 0 || client_has_output(conn->client) || lws_partial_buffered(conn->wsi))
-		return 0;
-	lws_close_reason(conn->wsi, (enum lws_close_status) conn->close_code, (unsigned char *) conn->close_reason,
-					 strlen(conn->close_reason));
-	return -1;
 }
 
 /* ---- input ---- */
@@ -410,7 +422,10 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 		case LWS_CALLBACK_RECEIVE:
 			return on_receive(conn, in, len);
 		case LWS_CALLBACK_SERVER_WRITEABLE:
-			return on_writable(conn);
+			flush(conn);
+			return 0;
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+			return conn->close_sent ? -1 : 0; /* the answer to ours, or to be answered by the library */
 		case LWS_CALLBACK_RAW_ADOPT: /* CONNECT would become a pipe */
 			return -1;
 		case LWS_CALLBACK_WSI_DESTROY:
@@ -599,7 +614,8 @@ ws_create(Proxy *proxy)
 	memset(&info, 0, sizeof(info));
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.protocols = protocols;
-	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+	/* not VALIDATE_UTF8: its close frame would not leave (see send_close), and the JSON reader looks at every byte anyway */
+	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_LIBUV |
 		LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
 	info.foreign_loops = ws->loops;
 	info.retry_and_idle_policy = &no_idle_policy;
