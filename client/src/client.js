@@ -46,7 +46,7 @@ export class CollabClient extends Emitter {
     this.disputed = null;
     this.reported = { pending: 0, version: null };
     this.waiters = [];
-    this.engine = new Engine({ site: site ?? drawSite(), granularity });
+    this.engine = new Engine({ site: site ?? drawSite(runtime), granularity });
     this.people = new Presence();
     this.keeper = new Keeper({ slot: null, engine: this.engine, runtime, failed: (e) => this.storeFailed(e) });
     this.link = new Link({
@@ -319,7 +319,7 @@ export class CollabClient extends Emitter {
   disown() {
     this.engine.inFlight = this.engine.pieces.length;
     this.refuse(this.engine.pieces[0]?.clock, { code: '42501', message: 'the user has changed' });
-    this.engine.site = drawSite();
+    this.engine.site = drawSite(this.runtime);
     throw new ProtocolError('the user has changed', { restart: true });
   }
 

@@ -9,8 +9,7 @@ export const runtime = {
   defer: (callback) => queueMicrotask(callback),
 };
 
-/* A random site: 1 … 2^53-1, drawn so that two editors practically never share one. */
-export function drawSite() {
-  const words = globalThis.crypto.getRandomValues(new Uint32Array(2));
-  return ((words[0] & 0x1fffff) * 0x100000000 + words[1]) || 1;
+/* A random site, 1 … 2^53-1: two editors practically never share one. */
+export function drawSite({ random }) {
+  return 1 + Math.floor(random() * Number.MAX_SAFE_INTEGER);
 }
