@@ -309,8 +309,6 @@ client_op_refused(Client *client, int64_t clock, int64_t after, const char *code
 void
 client_op_retry(Client *client, const Message *message, const char *code, const char *text, int64_t retry_ms)
 {
-	client->retry_clock = message->clock;
-	client->retry_count = message->count;
 	client_error(client, code, text, message->clock, retry_ms);
 }
 
@@ -320,39 +318,29 @@ on_op(Client *client, const WireMessage *message)
 	Proxy	   *proxy = client->proxy;
 	int64_t		count = proxy->parser.piece_count;
 	int64_t		last = message->clock + count - 1;
+	/* what became of a piece that was sent before was or will be said in its own place: then no clock */
+	int64_t		refused = message->clock > client->last_clock ? message->clock : 0;
 	const char *code;
 
-	if (message->clock <= client->last_clock &&
-		!(message->clock == client->retry_clock && count == client->retry_count))
-	{
-		/* no clock: what became of that piece was or will be said in its own place */
-		client_error(client, "OT008", "the clock of an op must be above all earlier ones", 0, 0);
-		return;
-	}
 	if (last > client->last_clock)
 		client->last_clock = last;
-	client->retry_clock = 0;
 	if (client->state != CLIENT_LIVE)
 	{
-		client_error(client, "OT008", "an op before the answer to open was complete", message->clock, 0);
+		client_error(client, "OT008", "an op before the answer to open was complete", refused, 0);
 		return;
 	}
 	if (client->in_flight != NULL)
 	{
-		client_error(client, "OT008", "another op of this connection is in flight", message->clock, 0);
+		client_error(client, "OT008", "another op of this connection is in flight", refused, 0);
 		return;
 	}
 	if (proxy->draining)
 	{
-		client->retry_clock = message->clock;
-		client->retry_count = count;
 		client_error(client, "57P01", "the server is going away", message->clock, RETRY_DRAIN_MS);
 		return;
 	}
 	if (!lanes_submit(proxy->lanes, client, message, &proxy->parser, &code))
 	{
-		client->retry_clock = message->clock;
-		client->retry_count = count;
 		client_error(client, code, "too many operations wait for the database", message->clock,
 					 RETRY_BUSY_MS + (int64_t) (util_random() % RETRY_BUSY_MS));
 	}

@@ -48,8 +48,6 @@ struct Client
 	/* the operation in flight, and the clocks used */
 	Message	   *in_flight;
 	int64_t		last_clock;
-	int64_t		retry_clock; /* may be sent again; 0: none */
-	int64_t		retry_count;
 
 	OpenRequest *opening;
 

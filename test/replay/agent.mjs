@@ -19,8 +19,8 @@ export class Agent extends EventEmitter {
     this.counts = { sent: 0, transformed: 0, recognised: 0, events: 0 };
     this.socket = new WebSocket(`${url}/v1/docs/${encodeURIComponent(doc)}/ws?user=${encodeURIComponent(user)}`);
     this.socket.on('message', (data) => this.#receive(JSON.parse(data)));
-    this.socket.on('error', (error) => this.emit('failed', error));
-    this.socket.on('close', (code) => this.emit('failed', new Error(`${user}: closed with ${code}`)));
+    this.socket.on('error', (error) => this.#fail(error));
+    this.socket.on('close', (code) => this.#fail(new Error(`${user}: closed with ${code}`)));
   }
 
   async open() {
@@ -68,9 +68,12 @@ export class Agent extends EventEmitter {
 
   close() {
     clearInterval(this.beat);
-    this.removeAllListeners('failed');
-    this.on('failed', () => {});
     this.socket.close();
+  }
+
+  #fail(error) {
+    this.failure ??= error;
+    this.emit('received');
   }
 
   #send(message) {
@@ -78,7 +81,10 @@ export class Agent extends EventEmitter {
   }
 
   async #until(condition) {
-    while (!condition()) await Promise.race([once(this, 'received'), once(this, 'failed').then(([error]) => { throw error; })]);
+    while (!condition()) {
+      if (this.failure) throw this.failure;
+      await once(this, 'received');
+    }
   }
 
   #receive(message) {
@@ -92,7 +98,7 @@ export class Agent extends EventEmitter {
         this.stream.push({ own: true, clock: message.clock + i, version: message.version + i, event: message.event });
       this.committed = message.clock + message.count - 1;
     } else if (message.type === 'error') {
-      this.emit('failed', new Error(`${this.user}: ${message.code} ${message.message}`));
+      this.#fail(new Error(`${this.user}: ${message.code} ${message.message}`));
     }
     this.emit('received');
   }
