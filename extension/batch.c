@@ -294,7 +294,7 @@ lowest_base(const Batch *batch, const BatchDocument *document)
 }
 
 static void
-open_document(Batch *batch, BatchDocument *document, Snapshot snapshot)
+open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapshot snapshot)
 {
 	int64		from = lowest_base(batch, document);
 	DocumentRow row;
@@ -304,7 +304,7 @@ open_document(Batch *batch, BatchDocument *document, Snapshot snapshot)
 	if (from == PG_INT64_MAX)
 		return;
 
-	found = store_document_by_key(document->key, snapshot, &row);
+	found = store_reader_document(reader, document->key, &row);
 	if (!found)
 		tail_check_missing(document->key);
 	for (i = document->first; i < document->first + document->count; i++)
@@ -320,9 +320,20 @@ open_document(Batch *batch, BatchDocument *document, Snapshot snapshot)
 	}
 	if (found)
 	{
-		tail_open(&document->tail, &row, from, BATCH_TAIL_LIMIT, snapshot);
+		tail_open(&document->tail, &row, from, BATCH_TAIL_LIMIT, reader, snapshot);
 		document->open = true;
 	}
+}
+
+static void
+open_documents(Batch *batch, Snapshot snapshot)
+{
+	StoreReader *reader = store_reader_open(snapshot);
+	int			i;
+
+	for (i = 0; i < batch->ndocuments; i++)
+		open_document(batch, &batch->documents[i], reader, snapshot);
+	store_reader_close(reader);
 }
 
 /* ---- messages ---- */
@@ -494,7 +505,6 @@ Datum
 submit_batch(PG_FUNCTION_ARGS)
 {
 	Batch		batch = {0};
-	int			i;
 
 	submit_enter("collab.submit_batch()");
 	InitMaterializedSRF(fcinfo, 0);
@@ -506,8 +516,7 @@ submit_batch(PG_FUNCTION_ARGS)
 	register_authors(&batch);
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	for (i = 0; i < batch.ndocuments; i++)
-		open_document(&batch, &batch.documents[i], GetActiveSnapshot());
+	open_documents(&batch, GetActiveSnapshot());
 	apply_messages(&batch);
 	flush_documents(&batch);
 	PopActiveSnapshot();

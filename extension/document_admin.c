@@ -147,6 +147,7 @@ drop_document(PG_FUNCTION_ARGS)
 	const char *id = VARDATA_ANY(doc_id);
 	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
 	DocumentRow document;
+	StoreReader *reader;
 	Tail		tail;
 	bool		found = false;
 
@@ -159,7 +160,9 @@ drop_document(PG_FUNCTION_ARGS)
 		if (found)
 		{
 			/* Not even a drop may rest on what the transaction cannot see. */
-			tail_open(&tail, &document, PG_INT64_MAX, 1, GetActiveSnapshot());
+			reader = store_reader_open(GetActiveSnapshot());
+			tail_open(&tail, &document, PG_INT64_MAX, 1, reader, GetActiveSnapshot());
+			store_reader_close(reader);
 			store_delete_document(document.key, GetActiveSnapshot());
 			changes_note(document.key, CHANGES_DROPPED);
 		}

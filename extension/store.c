@@ -19,6 +19,7 @@
 #include "hash.h"
 #include "store.h"
 #include "store_insert.h"
+#include "store_read.h"
 
 enum
 {
@@ -60,14 +61,13 @@ store_doc_id_valid(const char *doc_id, size_t bytes)
 	return !(doc_id[0] == '.' && (bytes == 1 || (bytes == 2 && doc_id[1] == '.')));
 }
 
-static void
-read_document(HeapTuple tuple, TupleDesc desc, DocumentRow *out)
+void
+store_read_document(TupleTableSlot *slot, DocumentRow *out)
 {
-	Datum		values[DOCUMENTS_NATTS];
-	bool		nulls[DOCUMENTS_NATTS];
+	Datum	   *values = slot->tts_values;
 	text	   *doc_id;
 
-	heap_deform_tuple(tuple, desc, values, nulls);
+	slot_getallattrs(slot);
 	doc_id = DatumGetTextPP(values[DOCUMENTS_DOC_ID]);
 	if (VARSIZE_ANY_EXHDR(doc_id) > STORE_DOC_ID_MAX)
 		ereport(ERROR,
@@ -84,20 +84,11 @@ read_document(HeapTuple tuple, TupleDesc desc, DocumentRow *out)
 bool
 store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out)
 {
-	const Catalog *catalog = catalog_get();
-	Relation	rel = table_open(catalog->documents.table, AccessShareLock);
-	ScanKeyData scan_key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	StoreReader *reader = store_reader_open(snapshot);
+	bool		found = store_reader_document(reader, key, out);
 
-	ScanKeyInit(&scan_key, DOCUMENTS_KEY + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
-	scan = systable_beginscan(rel, catalog->documents.pkey, true, snapshot, 1, &scan_key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		read_document(tuple, RelationGetDescr(rel), out);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	return HeapTupleIsValid(tuple);
+	store_reader_close(reader);
+	return found;
 }
 
 bool

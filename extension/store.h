@@ -80,6 +80,18 @@ extern void store_scan_fetch_op(StoreScan *scan, StoredEvent *out);
 extern void store_scan_end(StoreScan *scan);
 
 /*
+ * Tables and indexes that stay open for all the documents of one command, so that each of them costs a descent of an index and not
+ * much more. The snapshot must stay active as long as the reader.
+ */
+typedef struct StoreReader StoreReader;
+
+extern StoreReader *store_reader_open(Snapshot snapshot);
+extern void store_reader_close(StoreReader *reader);
+extern bool store_reader_document(StoreReader *reader, int64 key, DocumentRow *out);
+/* Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good until the next is asked for. */
+extern StoreScan *store_reader_events(StoreReader *reader, int64 doc, int64 from);
+
+/*
  * The newest event. False: there is none, the document (if it exists) is at version 0. `op` of `out` is NULL: who wants it
  * scans backward.
  */

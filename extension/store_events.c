@@ -15,6 +15,7 @@
 #include "catalog.h"
 #include "store.h"
 #include "store_insert.h"
+#include "store_read.h"
 
 enum
 {
@@ -44,10 +45,30 @@ struct StoreScan
 	struct varlena *detoasted;	/* the last op, where it had to be copied */
 };
 
+/* Opens what a scan needs. The locks stay until the end of the transaction, as those of a query would. */
+static void
+open_scan(StoreScan *scan, const CatalogTable *table, int nkeys, Snapshot snapshot)
+{
+	scan->leaf = table_open(table->table, AccessShareLock);
+	scan->index = index_open(table->pkey, AccessShareLock);
+	scan->slot = table_slot_create(scan->leaf, NULL);
+	scan->scan = index_beginscan(scan->leaf, scan->index, snapshot, nkeys, 0);
+}
+
+static void
+close_scan(StoreScan *scan)
+{
+	if (scan->detoasted != NULL)
+		pfree(scan->detoasted);
+	index_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, NoLock);
+	table_close(scan->leaf, NoLock);
+}
+
 StoreScan *
 store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot)
 {
-	const CatalogTable *table = &catalog_get()->leaves[catalog_leaf(doc)];
 	StoreScan  *scan = palloc0_object(StoreScan);
 	ScanKeyData keys[3];
 	int			nkeys = 0;
@@ -57,11 +78,7 @@ store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapsh
 	if (to != PG_INT64_MAX)
 		ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
 
-	/* The locks stay until the end of the transaction, as those of a query would. */
-	scan->leaf = table_open(table->table, AccessShareLock);
-	scan->index = index_open(table->pkey, AccessShareLock);
-	scan->slot = table_slot_create(scan->leaf, NULL);
-	scan->scan = index_beginscan(scan->leaf, scan->index, snapshot, nkeys, 0);
+	open_scan(scan, &catalog_get()->leaves[catalog_leaf(doc)], nkeys, snapshot);
 	scan->direction = backward ? BackwardScanDirection : ForwardScanDirection;
 	index_rescan(scan->scan, keys, nkeys, NULL, 0);
 	return scan;
@@ -126,12 +143,7 @@ store_scan_next(StoreScan *scan, StoredEvent *out)
 void
 store_scan_end(StoreScan *scan)
 {
-	if (scan->detoasted != NULL)
-		pfree(scan->detoasted);
-	index_endscan(scan->scan);
-	ExecDropSingleTupleTableSlot(scan->slot);
-	index_close(scan->index, NoLock);
-	table_close(scan->leaf, NoLock);
+	close_scan(scan);
 	pfree(scan);
 }
 
@@ -143,6 +155,70 @@ store_head(int64 doc, Snapshot snapshot, StoredEvent *out)
 
 	store_scan_end(scan);
 	return found;
+}
+
+/* ---- reading for many documents ---- */
+
+struct StoreReader
+{
+	Snapshot	snapshot;
+	ScanKeyData keys[2];		/* (doc, version >= from); the first alone for a document */
+	StoreScan	documents;
+	StoreScan	leaves[CATALOG_LEAVES]; /* opened when first asked for */
+};
+
+StoreReader *
+store_reader_open(Snapshot snapshot)
+{
+	StoreReader *reader = palloc0_object(StoreReader);
+
+	reader->snapshot = snapshot;
+	ScanKeyInit(&reader->keys[0], EVENTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, (Datum) 0);
+	ScanKeyInit(&reader->keys[1], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE, (Datum) 0);
+	open_scan(&reader->documents, &catalog_get()->documents, 1, snapshot);
+	return reader;
+}
+
+void
+store_reader_close(StoreReader *reader)
+{
+	int			i;
+
+	for (i = 0; i < CATALOG_LEAVES; i++)
+		if (reader->leaves[i].leaf != NULL)
+			close_scan(&reader->leaves[i]);
+	close_scan(&reader->documents);
+	pfree(reader);
+}
+
+bool
+store_reader_document(StoreReader *reader, int64 key, DocumentRow *out)
+{
+	StoreScan  *scan = &reader->documents;
+
+	reader->keys[0].sk_argument = Int64GetDatum(key);
+	index_rescan(scan->scan, reader->keys, 1, NULL, 0);
+	if (!index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
+		return false;
+	store_read_document(scan->slot, out);
+	return true;
+}
+
+StoreScan *
+store_reader_events(StoreReader *reader, int64 doc, int64 from)
+{
+	int			number = catalog_leaf(doc);
+	StoreScan  *scan = &reader->leaves[number];
+
+	if (scan->leaf == NULL)
+	{
+		open_scan(scan, &catalog_get()->leaves[number], 2, reader->snapshot);
+		scan->direction = BackwardScanDirection;
+	}
+	reader->keys[0].sk_argument = Int64GetDatum(doc);
+	reader->keys[1].sk_argument = Int64GetDatum(from);
+	index_rescan(scan->scan, reader->keys, 2, NULL, 0);
+	return scan;
 }
 
 /* ---- append ---- */

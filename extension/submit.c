@@ -43,6 +43,7 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 	const char *id = VARDATA_ANY(doc_id);
 	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
 	DocumentRow document;
+	StoreReader *reader;
 	Snapshot	snapshot;
 
 	edit->author = users_register_current();
@@ -54,12 +55,15 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 	lock_document(collab_doc_key(id, bytes), true);
 	PushActiveSnapshot(GetLatestSnapshot());
 	snapshot = GetActiveSnapshot();
-	if (!store_document(id, bytes, snapshot, &document))
+	reader = store_reader_open(snapshot);
+	if (!store_reader_document(reader, collab_doc_key(id, bytes), &document) ||
+		strlen(document.doc_id) != bytes || memcmp(document.doc_id, id, bytes) != 0)
 	{
 		tail_check_missing(collab_doc_key(id, bytes));
 		store_refuse_missing(id, bytes);
 	}
-	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, snapshot);
+	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, reader, snapshot);
+	store_reader_close(reader);
 }
 
 int64

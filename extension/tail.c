@@ -98,9 +98,9 @@ tail_check_missing(int64 key)
  * read as far as the bounds reach, not as far as the caller gets.
  */
 static void
-read_down(Tail *tail, int64 bound, int64 from, int limit)
+read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
 {
-	StoreScan  *scan = store_scan_begin(tail->document.key, bound, PG_INT64_MAX, true, tail->snapshot);
+	StoreScan  *scan = store_reader_events(reader, tail->document.key, bound);
 	StoredEvent event;
 
 	while (tail->count < limit && store_scan_next_row(scan, &event))
@@ -113,11 +113,10 @@ read_down(Tail *tail, int64 bound, int64 from, int limit)
 		reserve(tail);
 		tail->events[tail->count++] = event;
 	}
-	store_scan_end(scan);
 }
 
 void
-tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapshot snapshot)
+tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader, Snapshot snapshot)
 {
 	int			i;
 
@@ -130,10 +129,10 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapsh
 	tail->capacity = FIRST_CAPACITY;
 	tail->events = palloc_array(StoredEvent, tail->capacity);
 
-	read_down(tail, from, from, limit);
+	read_down(tail, reader, from, from, limit);
 	/* A base beyond the head, or none: the head is wanted all the same. */
 	if (tail->count == 0 && from > 0)
-		read_down(tail, 0, from, 1);
+		read_down(tail, reader, 0, from, 1);
 
 	for (i = 0; i < tail->count / 2; i++)
 	{

@@ -36,7 +36,7 @@ typedef struct Tail
  * is what pieces stand on, without its op. In REPEATABLE READ and above, raises
  * 40001 where the transaction sees another head.
  */
-extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, Snapshot snapshot);
+extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader, Snapshot snapshot);
 
 /*
  * For a document that is not there: raises 40001 where a transaction in REPEATABLE READ or above still sees it. Then "no such document" and a
