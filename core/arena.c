@@ -35,7 +35,7 @@ const CollabAlloc collab_malloc_alloc = {malloc_alloc, malloc_free, NULL};
 static void
 use_memory(Arena *arena, char *start, char *end)
 {
-	uintptr_t	over = (uintptr_t) start & (ALIGNMENT - 1);
+	uintptr_t over = (uintptr_t) start & (ALIGNMENT - 1);
 
 	if (over != 0)
 		start += ALIGNMENT - over;
@@ -64,7 +64,10 @@ arena_init_buffer(Arena *arena, CollabAlloc alloc, void *buffer, size_t size)
 		use_memory(arena, arena->buffer, arena->buffer + size);
 }
 
-/* A new block with room for `size` (aligned) bytes; the unused end of the last one is lost until the reset. */
+/*
+ * A new block with room for `size` (aligned) bytes; the unused end of the last one is lost until the
+ * reset.
+ */
 static bool
 add_block(Arena *arena, size_t size)
 {
@@ -81,7 +84,7 @@ add_block(Arena *arena, size_t size)
 		block_size = need;
 	if (arena->limit != 0)
 	{
-		size_t		left = arena->used < arena->limit ? arena->limit - arena->used : 0;
+		size_t left = arena->used < arena->limit ? arena->limit - arena->used : 0;
 
 		if (need > left)
 			return false;
@@ -102,8 +105,8 @@ add_block(Arena *arena, size_t size)
 void *
 arena_alloc(Arena *arena, size_t size)
 {
-	size_t		left = (size_t) (arena->end - arena->next);
-	char	   *result;
+	size_t left = (size_t) (arena->end - arena->next);
+	char  *result;
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
@@ -129,7 +132,7 @@ arena_array(Arena *arena, size_t count, size_t size)
 void
 arena_trim(Arena *arena, void *ptr, size_t old_size, size_t new_size)
 {
-	char	   *start = ptr;
+	char *start = ptr;
 
 	old_size = (old_size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 	if (start + old_size == arena->next)

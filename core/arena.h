@@ -7,9 +7,9 @@
 #include "status.h"
 
 /*
- * malloc in tests and in the proxy, palloc in the backend (where alloc longjmps instead of returning NULL), an allocator
- * that fails at the n-th call in tests. Because alloc may longjmp, core code allocates
- * first and mutates later, and owns nothing that an arena or its caller would not free.
+ * malloc in tests and in the proxy, palloc in the backend (where alloc longjmps instead of returning
+ * NULL), an allocator that fails at the n-th call in tests. Because alloc may longjmp, core code
+ * allocates first and mutates later, and owns nothing that an arena or its caller would not free.
  */
 typedef struct CollabAlloc
 {
@@ -35,19 +35,19 @@ typedef struct Arena
 	size_t		limit; /* refuse (NULL) beyond this many bytes; 0 = no limit */
 } Arena;
 
-void  arena_init(Arena *arena, CollabAlloc alloc);
+void arena_init(Arena *arena, CollabAlloc alloc);
 /* Uses `buffer` first, so that small work allocates nothing. The buffer outlives the arena. */
-void  arena_init_buffer(Arena *arena, CollabAlloc alloc, void *buffer, size_t size);
+void arena_init_buffer(Arena *arena, CollabAlloc alloc, void *buffer, size_t size);
 /* 8-byte aligned; NULL when the allocator fails or the limit is reached. size 0 gives a valid pointer. */
 void *arena_alloc(Arena *arena, size_t size) COLLAB_MUST_CHECK;
 /* count * size with overflow check. */
 void *arena_array(Arena *arena, size_t count, size_t size) COLLAB_MUST_CHECK;
 /* Gives back the end of an allocation if nothing was allocated since; otherwise does nothing. */
-void  arena_trim(Arena *arena, void *ptr, size_t old_size, size_t new_size);
+void arena_trim(Arena *arena, void *ptr, size_t old_size, size_t new_size);
 /* Forgets everything, keeps the largest block for reuse. */
-void  arena_reset(Arena *arena);
+void arena_reset(Arena *arena);
 /* Frees all blocks; the arena (and its buffer) can be used again. */
-void  arena_free(Arena *arena);
+void arena_free(Arena *arena);
 /* For what wants an allocator but should die with the arena: frees nothing by itself. */
 CollabAlloc arena_as_alloc(Arena *arena);
 

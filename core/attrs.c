@@ -26,8 +26,8 @@ walk_begin(MergeWalk *walk, DeltaAttrs a, DeltaAttrs b)
 static int
 compare_keys(const AttrsEntry *a, const AttrsEntry *b)
 {
-	uint32_t	common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
-	int			order = memcmp(a->key, b->key, common);
+	uint32_t common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
+	int		 order = memcmp(a->key, b->key, common);
 
 	if (order == 0)
 		order = (a->key_bytes > b->key_bytes) - (a->key_bytes < b->key_bytes);
@@ -37,7 +37,7 @@ compare_keys(const AttrsEntry *a, const AttrsEntry *b)
 static bool
 walk_next(MergeWalk *walk, AttrsEntry *a, bool *has_a, AttrsEntry *b, bool *has_b)
 {
-	int			order;
+	int order;
 
 	if (!walk->more_a && !walk->more_b)
 		return false;
@@ -60,10 +60,10 @@ walk_next(MergeWalk *walk, AttrsEntry *a, bool *has_a, AttrsEntry *b, bool *has_
 /* A result being written into an upper bound of its size. */
 typedef struct Writer
 {
-	Arena	   *arena;
-	uint8_t	   *start;
-	uint8_t	   *at;
-	size_t		room;
+	Arena	*arena;
+	uint8_t *start;
+	uint8_t *at;
+	size_t	 room;
 } Writer;
 
 static CollabStatus
@@ -99,7 +99,7 @@ write_null(Writer *writer, const AttrsEntry *key_of)
 static DeltaAttrs
 writer_end(Writer *writer)
 {
-	DeltaAttrs	result;
+	DeltaAttrs result;
 
 	result.bytes = (uint32_t) (writer->at - writer->start);
 	result.data = result.bytes == 0 ? NULL : writer->start;
@@ -107,7 +107,10 @@ writer_end(Writer *writer)
 	return result;
 }
 
-/* Nulls take at most this much for each byte of the entry whose key they share: {k: 1} is 4 bytes, {k: null} 7. */
+/*
+ * Nulls take at most this much for each byte of the entry whose key they share: {k: 1} is 4 bytes, {k:
+ * null} 7.
+ */
 #define NULL_GROWTH 2
 
 static bool
@@ -125,12 +128,12 @@ has_null(DeltaAttrs attrs)
 CollabStatus
 attrs_compose(Arena *arena, DeltaAttrs a, DeltaAttrs b, bool keep_null, DeltaAttrs *out, CollabError *err)
 {
-	MergeWalk	walk;
-	Writer		writer;
-	AttrsEntry	from_a;
-	AttrsEntry	from_b;
-	bool		has_a;
-	bool		has_b;
+	MergeWalk	 walk;
+	Writer		 writer;
+	AttrsEntry	 from_a;
+	AttrsEntry	 from_b;
+	bool		 has_a;
+	bool		 has_b;
 	CollabStatus status;
 
 	if (b.bytes == 0)
@@ -161,12 +164,12 @@ attrs_compose(Arena *arena, DeltaAttrs a, DeltaAttrs b, bool keep_null, DeltaAtt
 CollabStatus
 attrs_transform(Arena *arena, DeltaAttrs a, DeltaAttrs b, bool a_first, DeltaAttrs *out, CollabError *err)
 {
-	MergeWalk	walk;
-	Writer		writer;
-	AttrsEntry	from_a;
-	AttrsEntry	from_b;
-	bool		has_a;
-	bool		has_b;
+	MergeWalk	 walk;
+	Writer		 writer;
+	AttrsEntry	 from_a;
+	AttrsEntry	 from_b;
+	bool		 has_a;
+	bool		 has_b;
 	CollabStatus status;
 
 	if (a.bytes == 0 || b.bytes == 0 || !a_first)
@@ -196,12 +199,12 @@ identical(const AttrsEntry *a, const AttrsEntry *b)
 CollabStatus
 attrs_invert(Arena *arena, DeltaAttrs attrs, DeltaAttrs base, DeltaAttrs *out, CollabError *err)
 {
-	MergeWalk	walk;
-	Writer		writer;
-	AttrsEntry	changed;
-	AttrsEntry	old;
-	bool		has_changed;
-	bool		has_old;
+	MergeWalk	 walk;
+	Writer		 writer;
+	AttrsEntry	 changed;
+	AttrsEntry	 old;
+	bool		 has_changed;
+	bool		 has_old;
 	CollabStatus status;
 
 	if (attrs.bytes == 0)
@@ -229,12 +232,12 @@ attrs_invert(Arena *arena, DeltaAttrs attrs, DeltaAttrs base, DeltaAttrs *out, C
 CollabStatus
 attrs_diff(Arena *arena, DeltaAttrs a, DeltaAttrs b, DeltaAttrs *out, bool *exact, CollabError *err)
 {
-	MergeWalk	walk;
-	Writer		writer;
-	AttrsEntry	from_a;
-	AttrsEntry	from_b;
-	bool		has_a;
-	bool		has_b;
+	MergeWalk	 walk;
+	Writer		 writer;
+	AttrsEntry	 from_a;
+	AttrsEntry	 from_b;
+	bool		 has_a;
+	bool		 has_b;
 	CollabStatus status;
 
 	*exact = true;
@@ -251,7 +254,8 @@ attrs_diff(Arena *arena, DeltaAttrs a, DeltaAttrs b, DeltaAttrs *out, bool *exac
 	{
 		if (!has_b)
 			write_null(&writer, &from_a);
-		else if (!has_a || from_a.bytes != from_b.bytes || memcmp(from_a.start, from_b.start, from_a.bytes) != 0)
+		else if (!has_a || from_a.bytes != from_b.bytes ||
+				 memcmp(from_a.start, from_b.start, from_a.bytes) != 0)
 		{
 			write_entry(&writer, &from_b);
 			*exact = *exact && !attrs_is_null(&from_b);

@@ -11,9 +11,10 @@
  *	entry := varint key_bytes, key (UTF-8), varint value_bytes, value (canonical JSON)
  *	attrs := entries, strictly ascending by key bytes (memcmp, then length)
  *
- * Equal maps are equal bytes, so equality is memcmp and every binary operation is one merge walk. A key that is absent is
- * JavaScript's undefined; JSON null is a value ("remove" in a retain). All functions but attrs_check expect valid bytes.
- * Results point to an input where they equal it, and are built in the arena otherwise.
+ * Equal maps are equal bytes, so equality is memcmp and every binary operation is one merge walk. A key
+ * that is absent is JavaScript's undefined; JSON null is a value ("remove" in a retain). All functions
+ * but attrs_check expect valid bytes. Results point to an input where they equal it, and are built in
+ * the arena otherwise.
  */
 typedef struct AttrsEntry
 {
@@ -88,6 +89,6 @@ CollabStatus attrs_diff(Arena *arena, DeltaAttrs a, DeltaAttrs b, DeltaAttrs *ou
 
 uint32_t attrs_count(DeltaAttrs attrs);
 /* {"bold":true,"color":"red"} */
-void	 attrs_print(DeltaAttrs attrs, Buf *out);
+void attrs_print(DeltaAttrs attrs, Buf *out);
 
 #endif

@@ -44,15 +44,16 @@ write_entry(DeltaParser *parser, size_t index)
 static CollabStatus
 sort_entries(DeltaParser *parser)
 {
-	Buf		   *work = &parser->work;
+	Buf			*work = &parser->work;
 	JsonScratch *scratch = &parser->scratch;
-	size_t		old_size = work->size;
-	size_t		i;
+	size_t		 old_size = work->size;
+	size_t		 i;
 
 	if (!json_scratch_sort(scratch, 0) || buf_grow(work, old_size) == NULL)
 		return delta_nomem(parser->err);
 	for (i = 0; i < scratch->count; i++)
-		buf_bytes(work, work->data + scratch->members[i].start, scratch->members[i].end - scratch->members[i].start);
+		buf_bytes(work, work->data + scratch->members[i].start,
+				  scratch->members[i].end - scratch->members[i].start);
 	work->size -= old_size;
 	memmove(work->data, work->data + old_size, work->size);
 	return COLLAB_OK;
@@ -61,8 +62,8 @@ sort_entries(DeltaParser *parser)
 static bool
 key_before(const JsonMember *a, const JsonMember *b)
 {
-	size_t		common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
-	int			order = memcmp(a->key, b->key, common);
+	size_t common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
+	int	   order = memcmp(a->key, b->key, common);
 
 	return order < 0 || (order == 0 && a->key_bytes < b->key_bytes);
 }
@@ -70,11 +71,11 @@ key_before(const JsonMember *a, const JsonMember *b)
 CollabStatus
 attrs_parse(DeltaParser *parser, DeltaAttrs *out)
 {
-	JsonReader *r = &parser->r;
-	Buf		   *work = &parser->work;
+	JsonReader		  *r = &parser->r;
+	Buf				  *work = &parser->work;
 	const DeltaLimits *limits = parser->limits;
-	bool		sorted = true;
-	JsonString	key;
+	bool			   sorted = true;
+	JsonString		   key;
 
 	buf_clear(work);
 	parser->scratch.count = 0;
@@ -82,7 +83,7 @@ attrs_parse(DeltaParser *parser, DeltaAttrs *out)
 		return delta_parse_json_failed(parser);
 	while (json_object_next(r, &key))
 	{
-		size_t		index = parser->scratch.count;
+		size_t		 index = parser->scratch.count;
 		CollabStatus status;
 
 		if (json_scratch_add(&parser->scratch, &key) == NULL)
@@ -95,7 +96,8 @@ attrs_parse(DeltaParser *parser, DeltaAttrs *out)
 		if (index > 0 && !key_before(&parser->scratch.members[index - 1], &parser->scratch.members[index]))
 			sorted = false;
 		if (limits->max_attr_bytes != 0 && work->size > limits->max_attr_bytes)
-			return delta_parse_fail(parser, COLLAB_LIMIT, "attributes of more than %u bytes", limits->max_attr_bytes);
+			return delta_parse_fail(parser, COLLAB_LIMIT, "attributes of more than %u bytes",
+									limits->max_attr_bytes);
 	}
 	if (json_failed(r))
 		return delta_parse_json_failed(parser);
@@ -126,15 +128,15 @@ attrs_check(DeltaAttrs attrs, const DeltaAttrs *known)
 {
 	const uint8_t *at = attrs.data;
 	const uint8_t *end = attrs.data + attrs.bytes;
-	JsonMember	before = {NULL, 0, 0, 0};
+	JsonMember	   before = {NULL, 0, 0, 0};
 
 	if (known != NULL && known->bytes > 0 && attrs_equal(attrs, *known))
 		return true;
 	while (at < end)
 	{
-		JsonMember	member = {NULL, 0, 0, 0};
-		uint64_t	size;
-		int64_t		units;
+		JsonMember member = {NULL, 0, 0, 0};
+		uint64_t   size;
+		int64_t	   units;
 
 		if (!varint_get(&at, end, &size) || size > (uint64_t) (end - at))
 			return false;

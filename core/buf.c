@@ -43,8 +43,8 @@ buf_clear(Buf *buf)
 static bool
 enlarge(Buf *buf, size_t extra)
 {
-	size_t		capacity = buf->capacity < MIN_CAPACITY ? MIN_CAPACITY : buf->capacity;
-	char	   *memory;
+	size_t capacity = buf->capacity < MIN_CAPACITY ? MIN_CAPACITY : buf->capacity;
+	char  *memory;
 
 	if (extra > SIZE_MAX / 4 - buf->size || buf->reserve > SIZE_MAX / 4)
 		return false;
@@ -82,7 +82,7 @@ buf_grow(Buf *buf, size_t extra)
 void
 buf_bytes(Buf *buf, const void *data, size_t size)
 {
-	char	   *at;
+	char *at;
 
 	if (size == 0)
 		return;
@@ -103,7 +103,7 @@ buf_str(Buf *buf, const char *nul_terminated)
 void
 buf_char(Buf *buf, char c)
 {
-	char	   *at = buf_grow(buf, 1);
+	char *at = buf_grow(buf, 1);
 
 	if (at != NULL)
 	{
@@ -115,8 +115,8 @@ buf_char(Buf *buf, char c)
 void
 buf_u64(Buf *buf, uint64_t value)
 {
-	char		digits[20];
-	char	   *at = digits + sizeof(digits);
+	char  digits[20];
+	char *at = digits + sizeof(digits);
 
 	do
 	{
@@ -141,8 +141,8 @@ buf_i64(Buf *buf, int64_t value)
 void
 buf_hex64(Buf *buf, uint64_t value)
 {
-	char	   *at = buf_grow(buf, 16);
-	int			i;
+	char *at = buf_grow(buf, 16);
+	int	  i;
 
 	if (at == NULL)
 		return;
@@ -162,11 +162,15 @@ plain_run(const char *at, const char *end)
 
 	for (; end - at >= 8; at += 8)
 	{
-		uint64_t	word;
+		uint64_t word;
 
 		memcpy(&word, at, sizeof(word));
-		/* the high bit of some byte is set if one is a quote, a backslash, below a space, or (harmless) not ASCII */
-		if ((((word ^ (ONES * '"')) - ONES) | ((word ^ (ONES * '\\')) - ONES) | (word - ONES * ' ') | word) & HIGHS)
+		/*
+		 * the high bit of some byte is set if one is a quote, a backslash, below a space, or (harmless)
+		 * not ASCII
+		 */
+		if ((((word ^ (ONES * '"')) - ONES) | ((word ^ (ONES * '\\')) - ONES) | (word - ONES * ' ') | word) &
+			HIGHS)
 			break;
 	}
 	while (at < end && (unsigned char) *at >= ' ' && *at != '"' && *at != '\\')
@@ -183,9 +187,9 @@ buf_json_string(Buf *buf, const char *utf8, size_t bytes)
 	buf_char(buf, '"');
 	while (at < end)
 	{
-		size_t		run = plain_run(at, end);
-		char		escape[6] = {'\\', 'u', '0', '0', 0, 0};
-		size_t		size = 2;
+		size_t		  run = plain_run(at, end);
+		char		  escape[6] = {'\\', 'u', '0', '0', 0, 0};
+		size_t		  size = 2;
 		unsigned char c;
 
 		buf_bytes(buf, at, run);

@@ -9,8 +9,8 @@ const DeltaLimits delta_limits_default = {16, 10000, 64, 4096, 65536, INT64_C(4)
 int64_t
 delta_length(const Delta *delta)
 {
-	int64_t		units = 0;
-	uint32_t	i;
+	int64_t	 units = 0;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 		units += delta->ops[i].units;
@@ -20,8 +20,8 @@ delta_length(const Delta *delta)
 int64_t
 delta_base_length(const Delta *delta)
 {
-	int64_t		units = 0;
-	uint32_t	i;
+	int64_t	 units = 0;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 		if (!delta_op_is_insert(&delta->ops[i]))
@@ -32,8 +32,8 @@ delta_base_length(const Delta *delta)
 int64_t
 delta_length_change(const Delta *delta)
 {
-	int64_t		units = 0;
-	uint32_t	i;
+	int64_t	 units = 0;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 	{
@@ -50,7 +50,7 @@ delta_length_change(const Delta *delta)
 bool
 delta_is_document(const Delta *delta)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 		if (!delta_op_is_insert(&delta->ops[i]))
@@ -61,7 +61,7 @@ delta_is_document(const Delta *delta)
 bool
 delta_has_pairs(const Delta *delta)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 	{
@@ -76,7 +76,7 @@ delta_has_pairs(const Delta *delta)
 bool
 delta_equal(const Delta *a, const Delta *b)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	if (a->count != b->count)
 		return false;
@@ -98,7 +98,7 @@ delta_equal(const Delta *a, const Delta *b)
 void
 delta_text(const Delta *delta, const char *embed, Buf *out)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 	{
@@ -127,7 +127,7 @@ delta_neighbour_fault(const DeltaOp *before, const DeltaOp *op)
 static bool
 embed_change_valid(const DeltaOp *op)
 {
-	Arena		scratch;
+	Arena		 scratch;
 	CollabStatus status;
 
 	arena_init(&scratch, collab_malloc_alloc);
@@ -140,7 +140,7 @@ embed_change_valid(const DeltaOp *op)
 static bool
 op_valid(const DeltaOp *op)
 {
-	int64_t		units;
+	int64_t units;
 
 	if (op->units <= 0 || op->units > DELTA_MAX_UNITS)
 		return false;
@@ -166,8 +166,8 @@ op_valid(const DeltaOp *op)
 bool
 delta_valid(const Delta *delta)
 {
-	int64_t		units = 0;
-	uint32_t	i;
+	int64_t	 units = 0;
+	uint32_t i;
 
 	for (i = 0; i < delta->count; i++)
 	{
@@ -228,7 +228,8 @@ check_op_limits(const DeltaOp *op, uint32_t index, const DeltaLimits *limits, Co
 		return collab_fail(err, COLLAB_LIMIT, index, "op %u: attributes of more than %u bytes", index,
 						   limits->max_attr_bytes);
 	if (limits->max_attributes != 0 && attrs_count(op->attrs) > limits->max_attributes)
-		return collab_fail(err, COLLAB_LIMIT, index, "op %u: more than %u attributes", index, limits->max_attributes);
+		return collab_fail(err, COLLAB_LIMIT, index, "op %u: more than %u attributes", index,
+						   limits->max_attributes);
 	if (embed && limits->max_embed_bytes != 0 && op->bytes > limits->max_embed_bytes)
 		return collab_fail(err, COLLAB_LIMIT, index, "op %u: an embed of more than %u bytes", index,
 						   limits->max_embed_bytes);
@@ -238,21 +239,22 @@ check_op_limits(const DeltaOp *op, uint32_t index, const DeltaLimits *limits, Co
 		depth = around_embed + json_depth(op->data, op->bytes);
 	while (attrs_next(&cursor, &entry))
 	{
-		int			deeper = around_attribute + json_depth(entry.value, entry.value_bytes);
+		int deeper = around_attribute + json_depth(entry.value, entry.value_bytes);
 
 		if (deeper > depth)
 			depth = deeper;
 	}
 	if (depth > limits->max_depth)
-		return collab_fail(err, COLLAB_LIMIT, index, "op %u: nested deeper than %d levels", index, limits->max_depth);
+		return collab_fail(err, COLLAB_LIMIT, index, "op %u: nested deeper than %d levels", index,
+						   limits->max_depth);
 	return COLLAB_OK;
 }
 
 CollabStatus
 delta_check_limits(const Delta *delta, const DeltaLimits *limits, CollabError *err)
 {
-	int64_t		inserted = 0;
-	uint32_t	i;
+	int64_t	 inserted = 0;
+	uint32_t i;
 
 	if (limits->max_ops != 0 && delta->count > limits->max_ops)
 		return collab_fail(err, COLLAB_LIMIT, limits->max_ops, "more than %u ops", limits->max_ops);

@@ -4,7 +4,7 @@
 bool
 delta_op_cut_text(DeltaOp *op, int64_t units, DeltaOp *head)
 {
-	size_t		bytes = op->ascii ? (size_t) units : utf8_offset(op->data, op->bytes, units);
+	size_t bytes = op->ascii ? (size_t) units : utf8_offset(op->data, op->bytes, units);
 
 	if (bytes == UTF8_INSIDE_PAIR)
 		return false;
@@ -36,14 +36,16 @@ delta_builder_init(DeltaBuilder *builder, Arena *arena, uint64_t capacity, Colla
 bool
 delta_builder_grow(DeltaBuilder *builder)
 {
-	uint32_t	capacity;
-	DeltaOp	   *ops;
+	uint32_t capacity;
+	DeltaOp *ops;
 
 	if (builder->count < builder->capacity)
 		return true;
 	if (builder->capacity == UINT32_MAX)
 		return false;
-	capacity = builder->capacity < 8 ? 8 : builder->capacity > UINT32_MAX / 2 ? UINT32_MAX : builder->capacity * 2;
+	capacity = builder->capacity < 8				? 8
+			   : builder->capacity > UINT32_MAX / 2 ? UINT32_MAX
+													: builder->capacity * 2;
 	ops = arena_array(builder->arena, capacity, sizeof(DeltaOp));
 	if (ops == NULL)
 		return false;
@@ -57,16 +59,17 @@ delta_builder_grow(DeltaBuilder *builder)
 void
 delta_builder_push_rest(DeltaBuilder *builder, DeltaIter *iter)
 {
-	size_t		left;
-	size_t		i;
+	size_t left;
+	size_t i;
 
 	/*
-	 * Neighbours of a canonical Delta do not merge with each other. So as soon as one op stands at the end of the result as it
-	 * came, the others can follow as they are; a delete at the end still lets inserts pass in front of it.
+	 * Neighbours of a canonical Delta do not merge with each other. So as soon as one op stands at the
+	 * end of the result as it came, the others can follow as they are; a delete at the end still lets
+	 * inserts pass in front of it.
 	 */
 	while (!delta_iter_done(iter))
 	{
-		DeltaOp		op = iter->cur;
+		DeltaOp op = iter->cur;
 
 		delta_iter_advance(iter);
 		delta_builder_push(builder, &op);
@@ -90,11 +93,11 @@ delta_builder_push_rest(DeltaBuilder *builder, DeltaIter *iter)
 static CollabStatus
 join_run(DeltaBuilder *builder, uint32_t first, uint32_t end, CollabError *err)
 {
-	DeltaOp	   *ops = builder->ops;
-	DeltaOp		whole = ops[first];
-	uint64_t	bytes = 0;
-	char	   *at;
-	uint32_t	i;
+	DeltaOp *ops = builder->ops;
+	DeltaOp	 whole = ops[first];
+	uint64_t bytes = 0;
+	char	*at;
+	uint32_t i;
 
 	for (i = first; i < end; i++)
 		bytes += ops[i].bytes;
@@ -120,13 +123,13 @@ join_run(DeltaBuilder *builder, uint32_t first, uint32_t end, CollabError *err)
 static CollabStatus
 join_pieces(DeltaBuilder *builder, CollabError *err)
 {
-	DeltaOp	   *ops = builder->ops;
-	uint32_t	kept = 0;
-	uint32_t	i = 0;
+	DeltaOp *ops = builder->ops;
+	uint32_t kept = 0;
+	uint32_t i = 0;
 
 	while (i < builder->count)
 	{
-		uint32_t	end = i + 1;
+		uint32_t end = i + 1;
 
 		while (end < builder->count && (ops[end].ascii & DELTA_JOINED) != 0)
 			end++;

@@ -8,8 +8,9 @@
  *	head	   7   6   5   4 | 3 | 2   1   0
  *				short size   |att|   kind		kind: DeltaKind; att: attributes follow
  *
- *	size		of a delete or retain: units; of text: bytes of UTF-8; of an embed or embed change: bytes of JSON.
- *				1 ... 15 stands in the head; then no varint follows. Otherwise the head has 0 and a varint (> 15) follows.
+ *	size		units of a delete or retain; bytes of a text (UTF-8), embed or embed change (JSON).
+ *				1 ... 15 stands in the head, and no varint follows; otherwise the head has 0 and a
+ *				varint (> 15) follows.
  *	attributes	varint bytes (> 0), entries as in attrs.h
  *	payload		nothing; the text; the canonical JSON
  *
@@ -18,8 +19,9 @@
  *								 |	 +- kind 1, size does not fit
  *								 +- version		12: kind 2, size 1; 78: x
  *
- * Unit counts of text are not stored: checking the UTF-8 counts them. Every Delta has exactly one binary form, so equal values
- * are equal bytes; decode refuses everything else (sizes not in the shortest form, ops that should have been merged ...).
+ * Unit counts of text are not stored: checking the UTF-8 counts them. Every Delta has exactly one binary
+ * form, so equal values are equal bytes; decode refuses everything else (sizes not in the shortest form,
+ * ops that should have been merged ...).
  */
 #define VERSION 1
 #define HAS_ATTRIBUTES 0x08
@@ -35,8 +37,8 @@ kind_has_payload(uint8_t kind)
 static uint8_t *
 encode_head(uint8_t *at, const DeltaOp *op)
 {
-	uint64_t	size = kind_has_payload(op->kind) ? op->bytes : (uint64_t) op->units;
-	uint8_t		head = op->kind;
+	uint64_t size = kind_has_payload(op->kind) ? op->bytes : (uint64_t) op->units;
+	uint8_t	 head = op->kind;
 
 	if (op->attrs.bytes > 0)
 		head |= HAS_ATTRIBUTES;
@@ -53,16 +55,16 @@ encode_head(uint8_t *at, const DeltaOp *op)
 void
 delta_encode(const Delta *delta, Buf *out)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	buf_char(out, VERSION);
 	for (i = 0; i < delta->count; i++)
 	{
 		const DeltaOp *op = &delta->ops[i];
-		uint8_t		head[1 + 2 * VARINT_MAX_BYTES];
-		size_t		head_bytes = (size_t) (encode_head(head, op) - head);
-		size_t		payload = kind_has_payload(op->kind) ? op->bytes : 0;
-		char	   *at = buf_grow(out, head_bytes + op->attrs.bytes + payload);
+		uint8_t		   head[1 + 2 * VARINT_MAX_BYTES];
+		size_t		   head_bytes = (size_t) (encode_head(head, op) - head);
+		size_t		   payload = kind_has_payload(op->kind) ? op->bytes : 0;
+		char		  *at = buf_grow(out, head_bytes + op->attrs.bytes + payload);
 
 		if (at == NULL)
 			return;
@@ -83,9 +85,9 @@ static const char *
 split_op(const uint8_t **at, const uint8_t *end, DeltaOp *op)
 {
 	const uint8_t *p = *at;
-	uint8_t		head = *p++;
-	uint64_t	size = head >> 4;
-	uint64_t	attr_bytes = 0;
+	uint8_t		   head = *p++;
+	uint64_t	   size = head >> 4;
+	uint64_t	   attr_bytes = 0;
 
 	op->kind = head & KIND_MASK;
 	if (op->kind > DELTA_RETAIN_EMBED)
@@ -155,7 +157,8 @@ check_op(Arena *arena, DeltaOp *op, const DeltaOp *before)
 static CollabStatus
 corrupt(CollabError *err, int64_t where, const char *what)
 {
-	return collab_fail(err, COLLAB_CORRUPT, where, "invalid binary Delta: %s at byte %lld", what, (long long) where);
+	return collab_fail(err, COLLAB_CORRUPT, where, "invalid binary Delta: %s at byte %lld", what,
+					   (long long) where);
 }
 
 /* Counts the ops: then they are allocated exactly, whatever the bytes claim. */
@@ -169,8 +172,8 @@ count_ops(const uint8_t *data, size_t bytes, uint32_t *count, CollabError *err)
 	while (at < end)
 	{
 		const uint8_t *start = at;
-		DeltaOp		op;
-		const char *fault = split_op(&at, end, &op);
+		DeltaOp		   op;
+		const char	  *fault = split_op(&at, end, &op);
 
 		if (fault != NULL)
 			return corrupt(err, start - data, fault);
@@ -185,11 +188,11 @@ delta_decode(Arena *arena, const uint8_t *data, size_t bytes, Delta *out, Collab
 {
 	const uint8_t *at = data + 1;
 	const uint8_t *end = data + bytes;
-	int64_t		units = 0;
-	uint32_t	count;
-	uint32_t	i;
-	DeltaOp	   *ops;
-	CollabStatus status;
+	int64_t		   units = 0;
+	uint32_t	   count;
+	uint32_t	   i;
+	DeltaOp		  *ops;
+	CollabStatus   status;
 
 	if (bytes == 0 || data[0] != VERSION)
 		return corrupt(err, 0, "unknown version");
@@ -202,7 +205,7 @@ delta_decode(Arena *arena, const uint8_t *data, size_t bytes, Delta *out, Collab
 	for (i = 0; i < count; i++)
 	{
 		const uint8_t *start = at;
-		const char *fault;
+		const char	  *fault;
 
 		(void) split_op(&at, end, &ops[i]);
 		fault = check_op(arena, &ops[i], i > 0 ? &ops[i - 1] : NULL);

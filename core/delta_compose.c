@@ -44,17 +44,19 @@ compose_retain(Arena *arena, const DeltaOp *x, const DeltaOp *y, DeltaOp *out, C
  *	b retains				-> a's op, with b's attributes over it
  *	b deletes				-> a retained: the delete; a inserted: nothing
  *
- * Every turn of the loop uses up an op of a or of b and appends at most one, so |a| + |b| ops are room enough.
+ * Every turn of the loop uses up an op of a or of b and appends at most one, so |a| + |b| ops are room
+ * enough.
  */
 static CollabStatus
-compose_ops(const Delta *delta_a, bool a_is_change, DeltaBuilder *builder, DeltaIter *a, DeltaIter *b, CollabError *err)
+compose_ops(const Delta *delta_a, bool a_is_change, DeltaBuilder *builder, DeltaIter *a, DeltaIter *b,
+			CollabError *err)
 {
 	while (!delta_iter_done(b))
 	{
-		DeltaOp		x;
-		DeltaOp		y;
-		DeltaOp		op;
-		int64_t		units;
+		DeltaOp x;
+		DeltaOp y;
+		DeltaOp op;
+		int64_t units;
 
 		if (delta_op_is_insert(&b->cur))
 		{
@@ -64,7 +66,10 @@ compose_ops(const Delta *delta_a, bool a_is_change, DeltaBuilder *builder, Delta
 		}
 		if (delta_iter_done(a))
 		{
-			/* b is canonical: a retain or delete here is no trailing plain retain, it is meant for something */
+			/*
+			 * b is canonical: a retain or delete here is no trailing plain retain, it is meant for
+			 * something
+			 */
 			CollabStatus status = check_end(delta_a, a_is_change, err);
 
 			if (status == COLLAB_OK)
@@ -106,8 +111,8 @@ static CollabStatus
 compose(Arena *arena, const Delta *a, bool a_is_change, const Delta *b, Delta *out, CollabError *err)
 {
 	DeltaBuilder builder;
-	DeltaIter	iter_a;
-	DeltaIter	iter_b;
+	DeltaIter	 iter_a;
+	DeltaIter	 iter_b;
 	CollabStatus status;
 
 	status = delta_builder_init(&builder, arena, (uint64_t) a->count + b->count, err);

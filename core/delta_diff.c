@@ -3,10 +3,11 @@
 #include "delta_text.h"
 
 /*
- * 1. The common beginning and end are found on the bytes. 2. What is left between them becomes two sequences of
- * symbols: code points, and a number for each different embed; attributes play no part. 3. script_find says which symbols
- * stay. 4. The change is written: deletes, inserts, and retains with the difference of the attributes where symbols stay.
- * Symbols are whole characters, so no surrogate pair is cut.
+ * 1. The common beginning and end are found on the bytes. 2. What is left between them becomes two
+ * sequences of symbols: code points, and a number for each different embed; attributes play no part. 3.
+ * script_find says which symbols stay. 4. The change is written: deletes, inserts, and retains with the
+ * difference of the attributes where symbols stay. Symbols are whole characters, so no surrogate pair is
+ * cut.
  */
 #define FIRST_EMBED 0x110000
 
@@ -29,8 +30,8 @@ is_continuation(char c)
 static int64_t
 text_prefix(const DeltaOp *a, const DeltaOp *b)
 {
-	uint32_t	most = a->bytes < b->bytes ? a->bytes : b->bytes;
-	uint32_t	same = 0;
+	uint32_t most = a->bytes < b->bytes ? a->bytes : b->bytes;
+	uint32_t same = 0;
 
 	while (most - same >= 64 && memcmp(a->data + same, b->data + same, 64) == 0)
 		same += 64;
@@ -46,16 +47,16 @@ text_prefix(const DeltaOp *a, const DeltaOp *b)
 static int64_t
 common_prefix(const Delta *a, const Delta *b)
 {
-	int64_t		total = 0;
-	DeltaIter	x;
-	DeltaIter	y;
+	int64_t	  total = 0;
+	DeltaIter x;
+	DeltaIter y;
 
 	delta_iter_init(&x, a);
 	delta_iter_init(&y, b);
 	while (!delta_iter_done(&x) && !delta_iter_done(&y))
 	{
-		int64_t		units = 0;
-		bool		to_the_end;
+		int64_t units = 0;
+		bool	to_the_end;
 
 		if (x.cur.kind == DELTA_INSERT && y.cur.kind == DELTA_INSERT)
 			units = text_prefix(&x.cur, &y.cur);
@@ -75,8 +76,8 @@ common_prefix(const Delta *a, const Delta *b)
 static uint32_t
 text_suffix(const DeltaOp *a, uint32_t a_bytes, const DeltaOp *b, uint32_t b_bytes)
 {
-	uint32_t	most = a_bytes < b_bytes ? a_bytes : b_bytes;
-	uint32_t	same = 0;
+	uint32_t most = a_bytes < b_bytes ? a_bytes : b_bytes;
+	uint32_t same = 0;
 
 	while (same < most && a->data[a_bytes - 1 - same] == b->data[b_bytes - 1 - same])
 		same++;
@@ -88,17 +89,17 @@ text_suffix(const DeltaOp *a, uint32_t a_bytes, const DeltaOp *b, uint32_t b_byt
 static int64_t
 common_suffix(const Delta *a, const Delta *b)
 {
-	int64_t		total = 0;
-	uint32_t	i = a->count;
-	uint32_t	j = b->count;
-	uint32_t	a_bytes = i > 0 ? a->ops[i - 1].bytes : 0; /* of op i - 1, not yet matched */
-	uint32_t	b_bytes = j > 0 ? b->ops[j - 1].bytes : 0;
+	int64_t	 total = 0;
+	uint32_t i = a->count;
+	uint32_t j = b->count;
+	uint32_t a_bytes = i > 0 ? a->ops[i - 1].bytes : 0; /* of op i - 1, not yet matched */
+	uint32_t b_bytes = j > 0 ? b->ops[j - 1].bytes : 0;
 
 	while (i > 0 && j > 0)
 	{
 		const DeltaOp *x = &a->ops[i - 1];
 		const DeltaOp *y = &b->ops[j - 1];
-		uint32_t	same = 0;
+		uint32_t	   same = 0;
 
 		if (x->kind == DELTA_INSERT && y->kind == DELTA_INSERT)
 		{
@@ -128,8 +129,8 @@ common_suffix(const Delta *a, const Delta *b)
 
 typedef struct Symbols
 {
-	uint32_t   *codes;
-	uint32_t	count;
+	uint32_t *codes;
+	uint32_t  count;
 } Symbols;
 
 static bool
@@ -137,7 +138,7 @@ skip_units(DeltaIter *iter, int64_t units)
 {
 	while (units > 0 && !delta_iter_done(iter))
 	{
-		int64_t		step = units < iter->cur.units ? units : iter->cur.units;
+		int64_t step = units < iter->cur.units ? units : iter->cur.units;
 
 		if (!delta_iter_skip(iter, step))
 			return false;
@@ -152,7 +153,7 @@ note_embeds(JsonScratch *dictionary, DeltaIter iter)
 {
 	for (; !delta_iter_done(&iter); delta_iter_advance(&iter))
 	{
-		JsonString	data = {iter.cur.data, iter.cur.bytes, false, false};
+		JsonString data = {iter.cur.data, iter.cur.bytes, false, false};
 
 		if (iter.cur.kind == DELTA_INSERT_EMBED && json_scratch_add(dictionary, &data) == NULL)
 			return false;
@@ -164,15 +165,15 @@ note_embeds(JsonScratch *dictionary, DeltaIter iter)
 static uint32_t
 embed_number(const JsonScratch *dictionary, const DeltaOp *op)
 {
-	size_t		low = 0;
-	size_t		high = dictionary->count;
+	size_t low = 0;
+	size_t high = dictionary->count;
 
 	while (low < high)
 	{
-		size_t		middle = low + (high - low) / 2;
+		size_t			  middle = low + (high - low) / 2;
 		const JsonMember *member = &dictionary->members[middle];
-		size_t		common = member->key_bytes < op->bytes ? member->key_bytes : op->bytes;
-		int			order = memcmp(member->key, op->data, common);
+		size_t			  common = member->key_bytes < op->bytes ? member->key_bytes : op->bytes;
+		int				  order = memcmp(member->key, op->data, common);
 
 		if (order < 0 || (order == 0 && member->key_bytes < op->bytes))
 			low = middle + 1;
@@ -223,7 +224,7 @@ symbol_units(uint32_t code)
 static CollabStatus
 read_symbols(Arena *scratch, const JsonScratch *dictionary, DeltaIter iter, int64_t units, Symbols *out)
 {
-	uint32_t   *at;
+	uint32_t *at;
 
 	if (units > UINT32_MAX)
 		return COLLAB_LIMIT;
@@ -233,8 +234,8 @@ read_symbols(Arena *scratch, const JsonScratch *dictionary, DeltaIter iter, int6
 	at = out->codes;
 	while (units > 0)
 	{
-		int64_t		step = units < iter.cur.units ? units : iter.cur.units;
-		DeltaOp		op;
+		int64_t step = units < iter.cur.units ? units : iter.cur.units;
+		DeltaOp op;
 
 		if (!delta_iter_take(&iter, step, &op))
 			return COLLAB_SURROGATE;
@@ -253,8 +254,8 @@ read_symbols(Arena *scratch, const JsonScratch *dictionary, DeltaIter iter, int6
 typedef struct DiffWriter
 {
 	DeltaBuilder builder;
-	DeltaIter	a;
-	DeltaIter	b;
+	DeltaIter	 a;
+	DeltaIter	 b;
 	CollabError *err;
 } DiffWriter;
 
@@ -274,8 +275,8 @@ write_insert(DiffWriter *w, int64_t units)
 {
 	while (units > 0)
 	{
-		int64_t		step = units < w->b.cur.units ? units : w->b.cur.units;
-		DeltaOp		op;
+		int64_t step = units < w->b.cur.units ? units : w->b.cur.units;
+		DeltaOp op;
 
 		if (!delta_iter_take(&w->b, step, &op))
 			return COLLAB_SURROGATE;
@@ -293,9 +294,9 @@ write_keep(DiffWriter *w, int64_t units)
 {
 	while (units > 0 && !delta_iter_done(&w->a) && !delta_iter_done(&w->b))
 	{
-		int64_t		step = w->a.cur.units < w->b.cur.units ? w->a.cur.units : w->b.cur.units;
-		DeltaAttrs	attrs;
-		bool		exact;
+		int64_t		 step = w->a.cur.units < w->b.cur.units ? w->a.cur.units : w->b.cur.units;
+		DeltaAttrs	 attrs;
+		bool		 exact;
 		CollabStatus status;
 
 		if (step > units)
@@ -328,7 +329,7 @@ write_keep(DiffWriter *w, int64_t units)
 static int64_t
 range_units(const uint32_t *codes, uint32_t from, uint32_t to)
 {
-	int64_t		units = 0;
+	int64_t units = 0;
 
 	for (; from < to; from++)
 		units += symbol_units(codes[from]);
@@ -340,8 +341,8 @@ static CollabStatus
 write_change(DiffWriter *w, int64_t prefix, const Symbols *a, const Symbols *b, const Script *script)
 {
 	CollabStatus status = write_keep(w, prefix);
-	uint32_t	at = 0;
-	uint32_t	i;
+	uint32_t	 at = 0;
+	uint32_t	 i;
 
 	for (i = 0; i < script->count && status == COLLAB_OK; i++)
 	{
@@ -359,12 +360,12 @@ write_change(DiffWriter *w, int64_t prefix, const Symbols *a, const Symbols *b, 
 
 /* Steps 2 and 3 between the common ends. */
 static CollabStatus
-compare_middles(Arena *scratch, const Delta *a, const Delta *b, int64_t prefix, int64_t suffix, Symbols *symbols_a,
-				Symbols *symbols_b, Script *script)
+compare_middles(Arena *scratch, const Delta *a, const Delta *b, int64_t prefix, int64_t suffix,
+				Symbols *symbols_a, Symbols *symbols_b, Script *script)
 {
-	JsonScratch dictionary;
-	DeltaIter	x;
-	DeltaIter	y;
+	JsonScratch	 dictionary;
+	DeltaIter	 x;
+	DeltaIter	 y;
 	CollabStatus status;
 
 	delta_iter_init(&x, a);
@@ -378,21 +379,22 @@ compare_middles(Arena *scratch, const Delta *a, const Delta *b, int64_t prefix, 
 	if (status == COLLAB_OK)
 		status = read_symbols(scratch, &dictionary, y, delta_length(b) - prefix - suffix, symbols_b);
 	if (status == COLLAB_OK)
-		status = script_find(scratch, symbols_a->codes, symbols_a->count, symbols_b->codes, symbols_b->count, script);
+		status = script_find(scratch, symbols_a->codes, symbols_a->count, symbols_b->codes, symbols_b->count,
+							 script);
 	return status;
 }
 
 CollabStatus
 delta_diff(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err)
 {
-	Symbols		symbols_a = {NULL, 0};
-	Symbols		symbols_b = {NULL, 0};
-	Script		script = {NULL, 0};
-	DiffWriter	writer;
-	Arena		scratch;
-	int64_t		shorter;
-	int64_t		prefix;
-	int64_t		suffix;
+	Symbols		 symbols_a = {NULL, 0};
+	Symbols		 symbols_b = {NULL, 0};
+	Script		 script = {NULL, 0};
+	DiffWriter	 writer;
+	Arena		 scratch;
+	int64_t		 shorter;
+	int64_t		 prefix;
+	int64_t		 suffix;
 	CollabStatus status;
 
 	if (!delta_is_document(a) || !delta_is_document(b))
@@ -400,7 +402,9 @@ delta_diff(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError
 	shorter = delta_length(a) < delta_length(b) ? delta_length(a) : delta_length(b);
 	prefix = common_prefix(a, b);
 	suffix = common_suffix(a, b);
-	if (suffix > shorter - prefix) /* they overlap in the shorter one; there the suffix now begins where the prefix ends */
+	if (suffix >
+		shorter -
+			prefix) /* they overlap in the shorter one; there the suffix now begins where the prefix ends */
 		suffix = shorter - prefix;
 
 	arena_init(&scratch, arena->alloc);

@@ -1,4 +1,4 @@
-/* delta_embed.c - embed changes: {"delta":[ops]} composed, transformed and inverted as the Deltas that they hold. */
+/* delta_embed.c - embed changes: {"delta":[ops]} composed, transformed and inverted as Deltas. */
 #include "delta_text.h"
 
 /* {"ops":[{"insert": value}]}: levels around an embed. */
@@ -15,9 +15,9 @@ delta_embed_value_check(const char *json, size_t bytes)
 CollabStatus
 delta_embed_change_check(Arena *scratch, const char *json, size_t bytes)
 {
-	DeltaParser parser;
+	DeltaParser	 parser;
 	CollabStatus status;
-	DeltaOp		op;
+	DeltaOp		 op;
 
 	delta_parser_init(&parser, scratch, json, bytes, &delta_limits_none, NULL);
 	parser.r.max_depth -= LEVELS_AROUND_EMBED;
@@ -27,27 +27,33 @@ delta_embed_change_check(Arena *scratch, const char *json, size_t bytes)
 	return status;
 }
 
-/* The Delta inside an embed or embed change. Embed changes hold one for sure; insert embeds may hold anything. */
+/*
+ * The Delta inside an embed or embed change. Embed changes hold one for sure; insert embeds may hold
+ * anything.
+ */
 static CollabStatus
 open_embed(Arena *arena, const DeltaOp *op, Delta *out, CollabError *err)
 {
-	CollabError inner;
-	DeltaParser parser;
-	JsonString	key;
+	CollabError	 inner;
+	DeltaParser	 parser;
+	JsonString	 key;
 	CollabStatus status;
 
 	delta_parser_init(&parser, arena, op->data, op->bytes, &delta_limits_none, &inner);
-	if (json_peek(&parser.r) != JSON_OBJECT || !json_object_begin(&parser.r) || !json_object_next(&parser.r, &key) ||
-		!json_string_is(&key, "delta") || json_peek(&parser.r) != JSON_ARRAY)
-		return collab_fail(err, COLLAB_MISMATCH, -1, "an embed change meets an embed that is not of type \"delta\"");
+	if (json_peek(&parser.r) != JSON_OBJECT || !json_object_begin(&parser.r) ||
+		!json_object_next(&parser.r, &key) || !json_string_is(&key, "delta") ||
+		json_peek(&parser.r) != JSON_ARRAY)
+		return collab_fail(err, COLLAB_MISMATCH, -1,
+						   "an embed change meets an embed that is not of type \"delta\"");
 	status = delta_parse_ops(&parser, out);
 	if (status == COLLAB_NOMEM)
 		return delta_nomem(err);
 	if (status != COLLAB_OK)
-		return collab_fail(err, COLLAB_MISMATCH, -1, "an embed change meets an embed without a valid Delta: %s",
-						   inner.message);
+		return collab_fail(err, COLLAB_MISMATCH, -1,
+						   "an embed change meets an embed without a valid Delta: %s", inner.message);
 	if (json_object_next(&parser.r, &key))
-		return collab_fail(err, COLLAB_MISMATCH, -1, "an embed change meets an embed with more than \"delta\"");
+		return collab_fail(err, COLLAB_MISMATCH, -1,
+						   "an embed change meets an embed with more than \"delta\"");
 	return COLLAB_OK;
 }
 
@@ -63,7 +69,7 @@ open_both(Arena *arena, const DeltaOp *a, const DeltaOp *b, Delta *delta_a, Delt
 static CollabStatus
 close_embed(Arena *arena, const Delta *delta, DeltaOp *out, CollabError *err)
 {
-	Buf			buf;
+	Buf buf;
 
 	buf_init(&buf, arena_as_alloc(arena));
 	buf_str(&buf, "{\"delta\":");
@@ -81,13 +87,15 @@ close_embed(Arena *arena, const Delta *delta, DeltaOp *out, CollabError *err)
 CollabStatus
 delta_embed_compose(Arena *arena, const DeltaOp *a, const DeltaOp *b, DeltaOp *out, CollabError *err)
 {
-	Delta		delta_a;
-	Delta		delta_b;
-	Delta		result;
+	Delta		 delta_a;
+	Delta		 delta_b;
+	Delta		 result;
 	CollabStatus status = open_both(arena, a, b, &delta_a, &delta_b, err);
 
-	if (status == COLLAB_OK && a->kind == DELTA_INSERT_EMBED && delta_a.count == 0 && delta_base_length(&delta_b) > 0)
-		status = collab_fail(err, COLLAB_RANGE, -1, "an embed change reaches past the end of its embed (length 0)");
+	if (status == COLLAB_OK && a->kind == DELTA_INSERT_EMBED && delta_a.count == 0 &&
+		delta_base_length(&delta_b) > 0)
+		status = collab_fail(err, COLLAB_RANGE, -1,
+							 "an embed change reaches past the end of its embed (length 0)");
 	if (status == COLLAB_OK && a->kind == DELTA_INSERT_EMBED)
 		status = delta_compose(arena, &delta_a, &delta_b, &result, err);
 	else if (status == COLLAB_OK)
@@ -96,11 +104,12 @@ delta_embed_compose(Arena *arena, const DeltaOp *a, const DeltaOp *b, DeltaOp *o
 }
 
 CollabStatus
-delta_embed_transform(Arena *arena, const DeltaOp *a, const DeltaOp *b, bool a_first, DeltaOp *out, CollabError *err)
+delta_embed_transform(Arena *arena, const DeltaOp *a, const DeltaOp *b, bool a_first, DeltaOp *out,
+					  CollabError *err)
 {
-	Delta		delta_a;
-	Delta		delta_b;
-	Delta		result;
+	Delta		 delta_a;
+	Delta		 delta_b;
+	Delta		 result;
 	CollabStatus status = open_both(arena, a, b, &delta_a, &delta_b, err);
 
 	if (status == COLLAB_OK)
@@ -111,9 +120,9 @@ delta_embed_transform(Arena *arena, const DeltaOp *a, const DeltaOp *b, bool a_f
 CollabStatus
 delta_embed_invert(Arena *arena, const DeltaOp *change, const DeltaOp *base, DeltaOp *out, CollabError *err)
 {
-	Delta		delta_change;
-	Delta		delta_base;
-	Delta		result;
+	Delta		 delta_change;
+	Delta		 delta_base;
+	Delta		 result;
 	CollabStatus status = open_both(arena, change, base, &delta_change, &delta_base, err);
 
 	if (status == COLLAB_OK)
@@ -124,7 +133,7 @@ delta_embed_invert(Arena *arena, const DeltaOp *change, const DeltaOp *base, Del
 CollabStatus
 delta_embed_check(Arena *scratch, const DeltaOp *base, const DeltaOp *change, CollabError *err)
 {
-	DeltaOp		ignored;
+	DeltaOp ignored;
 
 	return delta_embed_compose(scratch, base, change, &ignored, err);
 }

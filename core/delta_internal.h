@@ -1,4 +1,4 @@
-/* delta_internal.h - what the files that implement the algebra share: cutting ops, collecting ops, nested Deltas. */
+/* delta_internal.h - what the algebra's files share: cutting ops, collecting ops, nested Deltas. */
 #ifndef COLLAB_DELTA_INTERNAL_H
 #define COLLAB_DELTA_INTERNAL_H
 
@@ -61,7 +61,10 @@ delta_iter_done(const DeltaIter *iter)
 	return iter->cur.units == 0;
 }
 
-/* Splits text op `op` at a unit offset inside it: `head` gets the front, `op` keeps the rest. False: that cuts a pair. */
+/*
+ * Splits text op `op` at a unit offset inside it: `head` gets the front, `op` keeps the rest. False:
+ * that cuts a pair.
+ */
 bool delta_op_cut_text(DeltaOp *op, int64_t units, DeltaOp *head);
 
 /* Takes the next `units` (1 ... cur.units) of the current op. False: that cuts a surrogate pair. */
@@ -86,7 +89,7 @@ delta_iter_take(DeltaIter *iter, int64_t units, DeltaOp *out)
 static inline bool
 delta_iter_skip(DeltaIter *iter, int64_t units)
 {
-	DeltaOp		ignored;
+	DeltaOp ignored;
 
 	return delta_iter_take(iter, units, &ignored);
 }
@@ -94,17 +97,18 @@ delta_iter_skip(DeltaIter *iter, int64_t units)
 /* ---- collecting ops ---- */
 
 /*
- * Collects ops and brings them into canonical form on the way (quill-delta's push). Texts that merge stay separate pieces
- * until the end, when every run of pieces is copied once: merging n neighbours is linear.
+ * Collects ops and brings them into canonical form on the way (quill-delta's push). Texts that merge
+ * stay separate pieces until the end, when every run of pieces is copied once: merging n neighbours is
+ * linear.
  */
 typedef struct DeltaBuilder
 {
-	Arena	 *arena;
-	DeltaOp	 *ops;
-	uint32_t  count;
-	uint32_t  capacity;
-	uint32_t  joined; /* pieces that continue the op before them */
-	int64_t	  units;  /* sum of all op lengths */
+	Arena	*arena;
+	DeltaOp *ops;
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t joined; /* pieces that continue the op before them */
+	int64_t	 units;	 /* sum of all op lengths */
 } DeltaBuilder;
 
 /* Marks such a piece in DeltaOp.ascii; never seen outside the builder. */
@@ -116,7 +120,7 @@ bool		 delta_builder_grow(DeltaBuilder *builder) COLLAB_MUST_CHECK;
 /* Copies texts that merged, drops a trailing plain retain, checks the total length. */
 CollabStatus delta_builder_finish(DeltaBuilder *builder, Delta *out, CollabError *err) COLLAB_MUST_CHECK;
 /* Appends all ops that are left; the builder must have room for them. */
-void		 delta_builder_push_rest(DeltaBuilder *builder, DeltaIter *iter);
+void delta_builder_push_rest(DeltaBuilder *builder, DeltaIter *iter);
 
 /* Merges `op` into the last op or appends it; there is room and the last op is no delete. */
 static inline void
@@ -124,7 +128,7 @@ delta_builder_append(DeltaBuilder *builder, const DeltaOp *op)
 {
 	if (builder->count > 0)
 	{
-		DeltaOp	   *last = &builder->ops[builder->count - 1];
+		DeltaOp *last = &builder->ops[builder->count - 1];
 
 		if (last->kind == op->kind && attrs_equal(last->attrs, op->attrs))
 		{
@@ -159,7 +163,7 @@ delta_builder_push(DeltaBuilder *builder, const DeltaOp *op)
 	builder->units += op->units;
 	if (builder->count > 0 && builder->ops[builder->count - 1].kind == DELTA_DELETE)
 	{
-		DeltaOp	   *last = &builder->ops[builder->count - 1];
+		DeltaOp *last = &builder->ops[builder->count - 1];
 
 		if (op->kind == DELTA_DELETE)
 		{
@@ -168,8 +172,11 @@ delta_builder_push(DeltaBuilder *builder, const DeltaOp *op)
 		}
 		if (delta_op_is_insert(op))
 		{
-			/* "delete, then insert here" and "insert, then delete" are one change: the insert goes in front */
-			DeltaOp		deletion = *last;
+			/*
+			 * "delete, then insert here" and "insert, then delete" are one change: the insert goes in
+			 * front
+			 */
+			DeltaOp deletion = *last;
 
 			builder->count--;
 			delta_builder_append(builder, op);
@@ -188,7 +195,7 @@ delta_builder_push(DeltaBuilder *builder, const DeltaOp *op)
 static inline void
 delta_builder_retain(DeltaBuilder *builder, int64_t units, DeltaAttrs attrs)
 {
-	DeltaOp		op = {.kind = DELTA_RETAIN, .units = units, .attrs = attrs};
+	DeltaOp op = {.kind = DELTA_RETAIN, .units = units, .attrs = attrs};
 
 	delta_builder_push(builder, &op);
 }
@@ -196,29 +203,29 @@ delta_builder_retain(DeltaBuilder *builder, int64_t units, DeltaAttrs attrs)
 static inline void
 delta_builder_delete(DeltaBuilder *builder, int64_t units)
 {
-	DeltaOp		op = {.kind = DELTA_DELETE, .units = units};
+	DeltaOp op = {.kind = DELTA_DELETE, .units = units};
 
 	delta_builder_push(builder, &op);
 }
 
-/* delta_compose for an `a` that is known to be a change: of inserts only it is no document, b may reach behind it. */
-CollabStatus delta_compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out,
-								   CollabError *err) COLLAB_MUST_CHECK;
-
 /* ---- embed changes: {"delta":[ops]} applied to an insert embed {"delta":[ops]} ---- */
 
 /*
- * Each sets out->data and out->bytes (canonical JSON in the arena) and leaves the other fields alone. `a` of compose is an
- * insert embed or an embed change, `base` of invert an insert embed; all others are embed changes. An insert
- * embed that is not exactly {"delta":[valid ops]} is COLLAB_MISMATCH. They recurse at most DELTA_MAX_NESTING deep.
+ * Each sets out->data and out->bytes (canonical JSON in the arena) and leaves the other fields alone.
+ * `a` of compose is an insert embed or an embed change, `base` of invert an insert embed; all others are
+ * embed changes. An insert embed that is not exactly {"delta":[valid ops]} is COLLAB_MISMATCH. They
+ * recurse at most DELTA_MAX_NESTING deep.
  */
 CollabStatus delta_embed_compose(Arena *arena, const DeltaOp *a, const DeltaOp *b, DeltaOp *out,
 								 CollabError *err) COLLAB_MUST_CHECK;
-CollabStatus delta_embed_transform(Arena *arena, const DeltaOp *a, const DeltaOp *b, bool a_first, DeltaOp *out,
-								   CollabError *err) COLLAB_MUST_CHECK;
+CollabStatus delta_embed_transform(Arena *arena, const DeltaOp *a, const DeltaOp *b, bool a_first,
+								   DeltaOp *out, CollabError *err) COLLAB_MUST_CHECK;
 CollabStatus delta_embed_invert(Arena *arena, const DeltaOp *change, const DeltaOp *base, DeltaOp *out,
 								CollabError *err) COLLAB_MUST_CHECK;
-/* Whether `base` (an insert embed) can take `change`: what delta_embed_compose would say, without the result. */
+/*
+ * Whether `base` (an insert embed) can take `change`: what delta_embed_compose would say, without the
+ * result.
+ */
 CollabStatus delta_embed_check(Arena *scratch, const DeltaOp *base, const DeltaOp *change,
 							   CollabError *err) COLLAB_MUST_CHECK;
 

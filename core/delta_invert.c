@@ -5,7 +5,7 @@
 static CollabStatus
 invert_retain(DeltaBuilder *builder, const DeltaOp *op, const DeltaOp *base, CollabError *err)
 {
-	DeltaOp		undo = {.kind = DELTA_RETAIN, .units = base->units};
+	DeltaOp		 undo = {.kind = DELTA_RETAIN, .units = base->units};
 	CollabStatus status = COLLAB_OK;
 
 	if (op->kind == DELTA_RETAIN_EMBED)
@@ -24,12 +24,12 @@ invert_retain(DeltaBuilder *builder, const DeltaOp *op, const DeltaOp *base, Col
 static CollabStatus
 invert_over_base(DeltaBuilder *builder, const DeltaOp *op, DeltaIter *base, CollabError *err)
 {
-	int64_t		left = op->units;
+	int64_t left = op->units;
 
 	while (left > 0)
 	{
-		int64_t		units = left < base->cur.units ? left : base->cur.units;
-		DeltaOp		piece;
+		int64_t		 units = left < base->cur.units ? left : base->cur.units;
+		DeltaOp		 piece;
 		CollabStatus status = COLLAB_OK;
 
 		if (!delta_iter_take(base, units, &piece))
@@ -53,7 +53,7 @@ skip_base(DeltaIter *base, int64_t units)
 {
 	while (units > 0)
 	{
-		int64_t		step = units < base->cur.units ? units : base->cur.units;
+		int64_t step = units < base->cur.units ? units : base->cur.units;
 
 		if (!delta_iter_skip(base, step))
 			return false;
@@ -66,14 +66,15 @@ CollabStatus
 delta_invert(Arena *arena, const Delta *change, const Delta *base, Delta *out, CollabError *err)
 {
 	DeltaBuilder builder;
-	DeltaIter	iter;
+	DeltaIter	 iter;
 	CollabStatus status;
-	uint32_t	i;
+	uint32_t	 i;
 
 	if (!delta_is_document(base))
 		return collab_fail(err, COLLAB_MISMATCH, -1, "a change can be inverted only over a document");
 	if (delta_base_length(change) > delta_length(base))
-		return collab_fail(err, COLLAB_RANGE, -1, "the change reaches past the end of the document (length %lld)",
+		return collab_fail(err, COLLAB_RANGE, -1,
+						   "the change reaches past the end of the document (length %lld)",
 						   (long long) delta_length(base));
 	status = delta_builder_init(&builder, arena, (uint64_t) change->count + 8, err);
 	if (status != COLLAB_OK)

@@ -1,4 +1,4 @@
-/* delta_parse.c - Deltas from JSON: hostile input in, canonical form out, every error with the op it is about. */
+/* delta_parse.c - Deltas from JSON: hostile input in, canonical form out, errors with the op they are about. */
 #include "delta_text.h"
 
 #include <stdarg.h>
@@ -12,11 +12,11 @@
 CollabStatus
 delta_parse_fail(DeltaParser *parser, CollabStatus status, const char *fmt, ...)
 {
-	char		where[64 + 16 * DELTA_MAX_NESTING];
-	char		what[COLLAB_ERROR_MESSAGE_MAX];
-	size_t		size;
-	va_list		args;
-	int			i;
+	char	where[64 + 16 * DELTA_MAX_NESTING];
+	char	what[COLLAB_ERROR_MESSAGE_MAX];
+	size_t	size;
+	va_list args;
+	int		i;
 
 	size = (size_t) snprintf(where, sizeof(where), "op %u", parser->path[0]);
 	for (i = 1; i <= parser->nesting; i++)
@@ -44,8 +44,8 @@ wrong(DeltaParser *parser, const char *what)
 /* ---- values of ops ---- */
 
 void
-delta_parser_init(DeltaParser *parser, Arena *arena, const char *json, size_t bytes, const DeltaLimits *limits,
-				  CollabError *err)
+delta_parser_init(DeltaParser *parser, Arena *arena, const char *json, size_t bytes,
+				  const DeltaLimits *limits, CollabError *err)
 {
 	parser->arena = arena;
 	json_init(&parser->r, json, bytes, limits->max_depth);
@@ -61,7 +61,7 @@ delta_parser_init(DeltaParser *parser, Arena *arena, const char *json, size_t by
 const char *
 delta_parse_keep(DeltaParser *parser)
 {
-	char	   *kept = arena_alloc(parser->arena, parser->work.size);
+	char *kept = arena_alloc(parser->arena, parser->work.size);
 
 	if (kept != NULL && parser->work.size > 0)
 		memcpy(kept, parser->work.data, parser->work.size);
@@ -72,7 +72,7 @@ delta_parse_keep(DeltaParser *parser)
 static CollabStatus
 parse_count(DeltaParser *parser, const char *name, int64_t *out)
 {
-	JsonNumber	number;
+	JsonNumber number;
 
 	if (json_peek(&parser->r) == JSON_NUMBER)
 	{
@@ -90,8 +90,8 @@ parse_count(DeltaParser *parser, const char *name, int64_t *out)
 static CollabStatus
 parse_text(DeltaParser *parser, DeltaOp *op)
 {
-	JsonString	string;
-	size_t		bytes;
+	JsonString string;
+	size_t	   bytes;
 
 	if (!json_read_string(&parser->r, &string))
 		return delta_parse_json_failed(parser);
@@ -100,7 +100,7 @@ parse_text(DeltaParser *parser, DeltaOp *op)
 	bytes = string.bytes;
 	if (string.escaped)
 	{
-		char	   *plain = arena_alloc(parser->arena, bytes);
+		char *plain = arena_alloc(parser->arena, bytes);
 
 		if (plain == NULL)
 			return delta_nomem(parser->err);
@@ -120,13 +120,14 @@ parse_text(DeltaParser *parser, DeltaOp *op)
 static CollabStatus
 keep_embed(DeltaParser *parser, DeltaKind kind, DeltaOp *op)
 {
-	size_t		bytes = parser->work.size;
-	uint32_t	limit = parser->limits->max_embed_bytes;
+	size_t	 bytes = parser->work.size;
+	uint32_t limit = parser->limits->max_embed_bytes;
 
 	if (parser->work.failed)
 		return delta_nomem(parser->err);
 	if (bytes > (limit != 0 ? limit : UINT32_MAX))
-		return delta_parse_fail(parser, COLLAB_LIMIT, "an embed of more than %u bytes", limit != 0 ? limit : UINT32_MAX);
+		return delta_parse_fail(parser, COLLAB_LIMIT, "an embed of more than %u bytes",
+								limit != 0 ? limit : UINT32_MAX);
 	op->kind = (uint8_t) kind;
 	op->units = 1;
 	op->bytes = (uint32_t) bytes;
@@ -148,23 +149,24 @@ CollabStatus
 delta_parse_embed_change(DeltaParser *parser, DeltaOp *op)
 {
 	static const char *const shape = "an object in \"retain\" must be {\"delta\": [ops]}";
-	JsonReader *r = &parser->r;
-	JsonString	key;
-	Delta		nested;
-	CollabStatus status;
+	JsonReader				*r = &parser->r;
+	JsonString				 key;
+	Delta					 nested;
+	CollabStatus			 status;
 
 	if (!json_object_begin(r))
 		return delta_parse_json_failed(parser);
 	if (!json_object_next(r, &key))
 		return json_failed(r) ? delta_parse_json_failed(parser) : wrong(parser, shape);
 	if (!json_string_is(&key, "delta"))
-		return delta_parse_fail(parser, COLLAB_MISMATCH, "no handler for embed changes of type \"%.*s\"",
-								(int) utf8_floor(key.data, key.bytes < SHOWN_KEY_BYTES ? key.bytes : SHOWN_KEY_BYTES),
-								key.data);
+		return delta_parse_fail(
+			parser, COLLAB_MISMATCH, "no handler for embed changes of type \"%.*s\"",
+			(int) utf8_floor(key.data, key.bytes < SHOWN_KEY_BYTES ? key.bytes : SHOWN_KEY_BYTES), key.data);
 	if (json_peek(r) != JSON_ARRAY)
 		return json_failed(r) ? delta_parse_json_failed(parser) : wrong(parser, shape);
 	if (parser->nesting == DELTA_MAX_NESTING)
-		return delta_parse_fail(parser, COLLAB_LIMIT, "more than %d embed changes inside each other", DELTA_MAX_NESTING);
+		return delta_parse_fail(parser, COLLAB_LIMIT, "more than %d embed changes inside each other",
+								DELTA_MAX_NESTING);
 	parser->nesting++;
 	status = delta_parse_ops(parser, &nested);
 	if (status != COLLAB_OK)
@@ -250,16 +252,17 @@ op_key(const JsonString *key)
 static CollabStatus
 unknown_key(DeltaParser *parser, const JsonString *key)
 {
-	size_t		shown = key->bytes < SHOWN_KEY_BYTES ? key->bytes : SHOWN_KEY_BYTES;
+	size_t shown = key->bytes < SHOWN_KEY_BYTES ? key->bytes : SHOWN_KEY_BYTES;
 
-	return delta_parse_fail(parser, COLLAB_INVALID, "unknown key \"%.*s\"", (int) utf8_floor(key->data, shown), key->data);
+	return delta_parse_fail(parser, COLLAB_INVALID, "unknown key \"%.*s\"",
+							(int) utf8_floor(key->data, shown), key->data);
 }
 
 /* Checks which keys an op has: exactly one action. */
 static CollabStatus
 check_keys(DeltaParser *parser, int seen, int key)
 {
-	int			actions = seen & (KEY_INSERT | KEY_RETAIN | KEY_DELETE);
+	int actions = seen & (KEY_INSERT | KEY_RETAIN | KEY_DELETE);
 
 	if ((seen & key) != 0)
 		return wrong(parser, "a key is given twice");
@@ -271,10 +274,10 @@ check_keys(DeltaParser *parser, int seen, int key)
 static CollabStatus
 parse_op(DeltaParser *parser, DeltaOp *op)
 {
-	JsonReader *r = &parser->r;
+	JsonReader	*r = &parser->r;
 	CollabStatus status;
-	JsonString	key;
-	int			seen = 0;
+	JsonString	 key;
+	int			 seen = 0;
 
 	memset(op, 0, sizeof(*op));
 	if (json_peek(r) != JSON_OBJECT && json_peek(r) != JSON_END)
@@ -283,7 +286,7 @@ parse_op(DeltaParser *parser, DeltaOp *op)
 		return delta_parse_json_failed(parser);
 	while (json_object_next(r, &key))
 	{
-		int			which = op_key(&key);
+		int which = op_key(&key);
 
 		status = which == KEY_UNKNOWN ? unknown_key(parser, &key) : check_keys(parser, seen, which);
 		if (status != COLLAB_OK)
@@ -342,8 +345,8 @@ add_op(DeltaParser *parser, DeltaBuilder *builder, const DeltaOp *op)
 CollabStatus
 delta_parse_ops(DeltaParser *parser, Delta *out)
 {
-	uint32_t	limit = parser->limits->max_ops;
-	uint32_t	index = 0;
+	uint32_t	 limit = parser->limits->max_ops;
+	uint32_t	 index = 0;
 	DeltaBuilder builder;
 	CollabStatus status;
 
@@ -354,7 +357,7 @@ delta_parse_ops(DeltaParser *parser, Delta *out)
 		return delta_parse_json_failed(parser);
 	while (json_array_next(&parser->r))
 	{
-		DeltaOp		op;
+		DeltaOp op;
 
 		parser->path[parser->nesting] = index;
 		if (index == (limit != 0 ? limit : UINT32_MAX))
@@ -376,14 +379,14 @@ delta_parse_ops(DeltaParser *parser, Delta *out)
 /* {"type":"insert","pos":5,"content":"X"} and {"type":"delete","pos":5,"length":2} */
 typedef struct Shorthand
 {
-	JsonString	type;
-	DeltaOp		op; /* content and attributes; or the length to delete */
-	int64_t		pos;
-	bool		has_type;
-	bool		has_pos;
-	bool		has_content;
-	bool		has_length;
-	bool		has_attributes;
+	JsonString type;
+	DeltaOp	   op; /* content and attributes; or the length to delete */
+	int64_t	   pos;
+	bool	   has_type;
+	bool	   has_pos;
+	bool	   has_content;
+	bool	   has_length;
+	bool	   has_attributes;
 } Shorthand;
 
 static CollabStatus
@@ -396,7 +399,7 @@ static CollabStatus
 parse_shorthand_key(DeltaParser *parser, const JsonString *key, Shorthand *s)
 {
 	static const char *const twice = "a key is given twice";
-	JsonReader *r = &parser->r;
+	JsonReader				*r = &parser->r;
 
 	if (json_string_is(key, "type"))
 	{
@@ -437,16 +440,18 @@ parse_shorthand_key(DeltaParser *parser, const JsonString *key, Shorthand *s)
 		s->has_attributes = true;
 		return parse_attributes(parser, &s->op);
 	}
-	return shorthand_fail(parser, "expected {\"ops\": [...]}, an array of ops, or {\"type\": \"insert\" or \"delete\", \"pos\": ...}");
+	return shorthand_fail(
+		parser,
+		"expected {\"ops\": [...]}, an array of ops, or {\"type\": \"insert\" or \"delete\", \"pos\": ...}");
 }
 
 static CollabStatus
 build_shorthand(DeltaParser *parser, const Shorthand *s, Delta *out)
 {
 	static const DeltaAttrs none = {NULL, 0};
-	DeltaOp		op = s->op;
-	DeltaBuilder builder;
-	CollabStatus status;
+	DeltaOp					op = s->op;
+	DeltaBuilder			builder;
+	CollabStatus			status;
 
 	if (!s->has_type || !(json_string_is(&s->type, "insert") || json_string_is(&s->type, "delete")))
 		return shorthand_fail(parser, "\"type\" must be \"insert\" or \"delete\"");
@@ -477,18 +482,18 @@ build_shorthand(DeltaParser *parser, const Shorthand *s, Delta *out)
 }
 
 /*
- * Depth is counted as in {"ops":[...]}, whatever form came in: what was accepted once must be accepted when it
- * comes back as it was printed.
+ * Depth is counted as in {"ops":[...]}, whatever form came in: what was accepted once must be accepted
+ * when it comes back as it was printed.
  */
 static CollabStatus
 parse_object(DeltaParser *parser, Delta *out)
 {
-	JsonReader *r = &parser->r;
-	bool		has_ops = false;
-	bool		has_shorthand = false;
+	JsonReader	*r = &parser->r;
+	bool		 has_ops = false;
+	bool		 has_shorthand = false;
 	CollabStatus status;
-	Shorthand	s;
-	JsonString	key;
+	Shorthand	 s;
+	JsonString	 key;
 
 	memset(&s, 0, sizeof(s));
 	if (!json_object_begin(r))
@@ -528,9 +533,10 @@ parse_object(DeltaParser *parser, Delta *out)
 }
 
 CollabStatus
-delta_parse(Arena *arena, const char *json, size_t bytes, const DeltaLimits *limits, Delta *out, CollabError *err)
+delta_parse(Arena *arena, const char *json, size_t bytes, const DeltaLimits *limits, Delta *out,
+			CollabError *err)
 {
-	DeltaParser parser;
+	DeltaParser	 parser;
 	CollabStatus status;
 
 	delta_parser_init(&parser, arena, json, bytes, limits, err);

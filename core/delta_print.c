@@ -30,8 +30,8 @@ print_action(const DeltaOp *op, Buf *out)
 }
 
 /*
- * At the top the action goes first, which is how people read and write ops. Inside of embeds the keys ascend: there the ops
- * are part of a JSON value, whose canonical form knows nothing of Deltas.
+ * At the top the action goes first, which is how people read and write ops. Inside of embeds the keys
+ * ascend: there the ops are part of a JSON value, whose canonical form knows nothing of Deltas.
  */
 static void
 print_op(const DeltaOp *op, bool keys_ascend, Buf *out)
@@ -55,7 +55,7 @@ print_op(const DeltaOp *op, bool keys_ascend, Buf *out)
 static void
 print_ops(const Delta *delta, bool keys_ascend, Buf *out)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	buf_char(out, '[');
 	for (i = 0; i < delta->count; i++)

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /*
- * (x, y) says: x symbols of a and y of b are done; diagonal k = x - y. reach[d] holds, for the diagonals -d, -d + 2, ... d,
- * the furthest x that d single insertions and deletions can reach, NONE where there is none. The history of all reach[d]
- * is what the way back is read from:  D^2 / 2 numbers.
+ * (x, y) says: x symbols of a and y of b are done; diagonal k = x - y. reach[d] holds, for the diagonals
+ * -d, -d + 2, ... d, the furthest x that d single insertions and deletions can reach, NONE where there
+ * is none. The history of all reach[d] is what the way back is read from:  D^2 / 2 numbers.
  */
 #define NONE (-1)
 #define MAX_EDITS 1500
@@ -18,10 +18,10 @@ typedef struct Search
 {
 	const uint32_t *a;
 	const uint32_t *b;
-	int32_t		n;
-	int32_t		m;
-	int32_t   **reach;
-	int64_t		steps;
+	int32_t			n;
+	int32_t			m;
+	int32_t		  **reach;
+	int64_t			steps;
 } Search;
 
 static int32_t
@@ -30,12 +30,15 @@ reached(const Search *s, int32_t d, int32_t k)
 	return k < -d || k > d ? NONE : s->reach[d][(k + d) / 2];
 }
 
-/* The better of the two last steps onto diagonal k with d edits: x after it; *down: it inserted (came from k + 1). */
+/*
+ * The better of the two last steps onto diagonal k with d edits: x after it; *down: it inserted (came
+ * from k + 1).
+ */
 static int32_t
 step_onto(const Search *s, int32_t d, int32_t k, bool *down)
 {
-	int32_t		above = reached(s, d - 1, k + 1);
-	int32_t		left = reached(s, d - 1, k - 1);
+	int32_t above = reached(s, d - 1, k + 1);
+	int32_t left = reached(s, d - 1, k - 1);
 
 	if (above != NONE && above - k > s->m)
 		above = NONE;
@@ -48,7 +51,7 @@ step_onto(const Search *s, int32_t d, int32_t k, bool *down)
 static int32_t
 slide(Search *s, int32_t x, int32_t k)
 {
-	int32_t		start = x;
+	int32_t start = x;
 
 	while (x < s->n && x - k < s->m && s->a[x] == s->b[x - k])
 		x++;
@@ -60,9 +63,9 @@ slide(Search *s, int32_t x, int32_t k)
 static int32_t
 search(Search *s, Arena *scratch)
 {
-	int32_t		target = s->n - s->m;
-	int32_t		d;
-	int32_t		k;
+	int32_t target = s->n - s->m;
+	int32_t d;
+	int32_t k;
 
 	s->reach = arena_array(scratch, MAX_EDITS + 1, sizeof(int32_t *));
 	if (s->reach == NULL)
@@ -74,8 +77,8 @@ search(Search *s, Arena *scratch)
 			return -2;
 		for (k = -d; k <= d; k += 2)
 		{
-			bool		down;
-			int32_t		x = d == 0 ? 0 : step_onto(s, d, k, &down);
+			bool	down;
+			int32_t x = d == 0 ? 0 : step_onto(s, d, k, &down);
 
 			if (x != NONE)
 				x = slide(s, x, k);
@@ -110,14 +113,14 @@ add_edit(ScriptHunk *hunks, uint32_t *count, int32_t x, int32_t y, bool down)
 static void
 read_back(const Search *s, int32_t d, Script *out)
 {
-	int32_t		k = s->n - s->m;
-	uint32_t	i;
+	int32_t	 k = s->n - s->m;
+	uint32_t i;
 
 	out->count = 0;
 	for (; d > 0; d--)
 	{
-		bool		down;
-		int32_t		x = step_onto(s, d, k, &down); /* behind the edit; in front of it: */
+		bool	down;
+		int32_t x = step_onto(s, d, k, &down); /* behind the edit; in front of it: */
 
 		if (down)
 			add_edit(out->hunks, &out->count, x, x - k - 1, true);
@@ -127,7 +130,7 @@ read_back(const Search *s, int32_t d, Script *out)
 	}
 	for (i = 0; i < out->count / 2; i++)
 	{
-		ScriptHunk	swap = out->hunks[i];
+		ScriptHunk swap = out->hunks[i];
 
 		out->hunks[i] = out->hunks[out->count - 1 - i];
 		out->hunks[out->count - 1 - i] = swap;
@@ -137,8 +140,8 @@ read_back(const Search *s, int32_t d, Script *out)
 CollabStatus
 script_find(Arena *scratch, const uint32_t *a, uint32_t n, const uint32_t *b, uint32_t m, Script *out)
 {
-	Search		s = {.a = a, .b = b};
-	int32_t		d = -1;
+	Search	s = {.a = a, .b = b};
+	int32_t d = -1;
 
 	/* sums of positions must fit an int32_t; the difference in length alone takes that many edits */
 	if (n < INT32_MAX / 4 && m < INT32_MAX / 4 && (n > m ? n - m : m - n) <= MAX_EDITS)
@@ -157,7 +160,7 @@ script_find(Arena *scratch, const uint32_t *a, uint32_t n, const uint32_t *b, ui
 		read_back(&s, d, out);
 	else if (n > 0 || m > 0)
 	{
-		ScriptHunk	everything = {0, n, 0, m};
+		ScriptHunk everything = {0, n, 0, m};
 
 		out->hunks[out->count++] = everything;
 	}

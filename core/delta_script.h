@@ -7,10 +7,10 @@
 /* a[a_from, a_to) is replaced by b[b_from, b_to); what lies between hunks is equal. */
 typedef struct ScriptHunk
 {
-	uint32_t	a_from;
-	uint32_t	a_to;
-	uint32_t	b_from;
-	uint32_t	b_to;
+	uint32_t a_from;
+	uint32_t a_to;
+	uint32_t b_from;
+	uint32_t b_to;
 } ScriptHunk;
 
 typedef struct Script
@@ -20,9 +20,9 @@ typedef struct Script
 } Script;
 
 /*
- * Myers' greedy O(ND) algorithm ("An O(ND) Difference Algorithm and Its Variations", 1986). Where the sequences differ too
- * much for its bounds (time and memory stay bounded whatever the input) the script is one hunk that
- * replaces everything. All memory comes from `scratch`.
+ * Myers' greedy O(ND) algorithm ("An O(ND) Difference Algorithm and Its Variations", 1986). Where the
+ * sequences differ too much for its bounds (time and memory stay bounded whatever the input) the script
+ * is one hunk that replaces everything. All memory comes from `scratch`.
  */
 CollabStatus script_find(Arena *scratch, const uint32_t *a, uint32_t n, const uint32_t *b, uint32_t m,
 						 Script *out) COLLAB_MUST_CHECK;

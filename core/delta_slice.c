@@ -4,9 +4,9 @@
 CollabStatus
 delta_slice(Arena *arena, const Delta *delta, int64_t from, int64_t to, Delta *out, CollabError *err)
 {
-	int64_t		at = 0;
+	int64_t		 at = 0;
 	DeltaBuilder builder;
-	DeltaIter	iter;
+	DeltaIter	 iter;
 	CollabStatus status;
 
 	if (to < 0)
@@ -17,9 +17,9 @@ delta_slice(Arena *arena, const Delta *delta, int64_t from, int64_t to, Delta *o
 	delta_iter_init(&iter, delta);
 	while (!delta_iter_done(&iter) && at < to)
 	{
-		bool		wanted = at >= from;
-		int64_t		units = wanted ? to - at : from - at;
-		DeltaOp		op;
+		bool	wanted = at >= from;
+		int64_t units = wanted ? to - at : from - at;
+		DeltaOp op;
 
 		if (units > iter.cur.units)
 			units = iter.cur.units;

@@ -1,9 +1,10 @@
-/* delta_transform.c - transform: a change rewritten to follow a concurrent one; and the same for positions. */
+/* delta_transform.c - transform: a change (or position) rewritten to follow a concurrent change. */
 #include "delta_internal.h"
 
 /* Both retain the same units: what b's retain becomes. */
 static CollabStatus
-transform_retain(Arena *arena, const DeltaOp *x, const DeltaOp *y, bool a_first, DeltaOp *out, CollabError *err)
+transform_retain(Arena *arena, const DeltaOp *x, const DeltaOp *y, bool a_first, DeltaOp *out,
+				 CollabError *err)
 {
 	*out = *y;
 	if (x->kind == DELTA_RETAIN_EMBED && y->kind == DELTA_RETAIN_EMBED)
@@ -23,8 +24,8 @@ transform_retain(Arena *arena, const DeltaOp *x, const DeltaOp *y, bool a_first,
  *	b deletes								-> b's delete
  *	both retain								-> b's retain, without what a_first takes from its attributes
  *
- * Every turn uses up an op of a or of b and appends at most one. What a has behind the end of b could only become a
- * trailing plain retain.
+ * Every turn uses up an op of a or of b and appends at most one. What a has behind the end of b could
+ * only become a trailing plain retain.
  */
 static CollabStatus
 transform_ops(DeltaBuilder *builder, DeltaIter *a, DeltaIter *b, bool a_first, CollabError *err)
@@ -33,10 +34,10 @@ transform_ops(DeltaBuilder *builder, DeltaIter *a, DeltaIter *b, bool a_first, C
 
 	while (!delta_iter_done(b))
 	{
-		DeltaOp		x;
-		DeltaOp		y;
-		DeltaOp		op;
-		int64_t		units;
+		DeltaOp x;
+		DeltaOp y;
+		DeltaOp op;
+		int64_t units;
 
 		if (delta_iter_done(a))
 		{
@@ -78,8 +79,8 @@ CollabStatus
 delta_transform(Arena *arena, const Delta *a, const Delta *b, bool a_first, Delta *out, CollabError *err)
 {
 	DeltaBuilder builder;
-	DeltaIter	iter_a;
-	DeltaIter	iter_b;
+	DeltaIter	 iter_a;
+	DeltaIter	 iter_b;
 	CollabStatus status;
 
 	status = delta_builder_init(&builder, arena, (uint64_t) a->count + b->count, err);
@@ -96,8 +97,8 @@ delta_transform(Arena *arena, const Delta *a, const Delta *b, bool a_first, Delt
 int64_t
 delta_transform_position(const Delta *delta, int64_t index, bool priority)
 {
-	int64_t		offset = 0;
-	uint32_t	i;
+	int64_t	 offset = 0;
+	uint32_t i;
 
 	for (i = 0; i < delta->count && offset <= index; i++)
 	{

@@ -16,8 +16,8 @@ enum
 static int64_t
 hash(const void *data, size_t bytes, uint64_t seed)
 {
-	uint64_t	value = XXH64(data, bytes, seed);
-	int64_t		result;
+	uint64_t value = XXH64(data, bytes, seed);
+	int64_t	 result;
 
 	memcpy(&result, &value, sizeof(result));
 	return result;
@@ -26,8 +26,8 @@ hash(const void *data, size_t bytes, uint64_t seed)
 static void
 put_little_endian(unsigned char *at, int64_t value)
 {
-	uint64_t	bits = (uint64_t) value;
-	int			i;
+	uint64_t bits = (uint64_t) value;
+	int		 i;
 
 	for (i = 0; i < 8; i++)
 		at[i] = (unsigned char) (bits >> (8 * i));
@@ -49,7 +49,7 @@ int64_t
 collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t created_at)
 {
 	unsigned char bytes[32];
-	int64_t		id;
+	int64_t		  id;
 
 	put_little_endian(bytes, author);
 	put_little_endian(bytes + 8, site);

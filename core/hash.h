@@ -6,12 +6,16 @@
 #include <stdint.h>
 
 /*
- * XXH64 (specification: xxHash fast digest algorithm, https://github.com/Cyan4973/xxHash, seed given below), reinterpreted as
- * a signed integer because SQL has no unsigned one. The same on every server, version and byte order.
+ * XXH64 (specification: xxHash fast digest algorithm, https://github.com/Cyan4973/xxHash, seed given
+ * below), reinterpreted as a signed integer because SQL has no unsigned one. The same on every server,
+ * version and byte order.
  */
 int64_t collab_doc_key(const char *doc_id, size_t bytes);	/* seed 0 */
 int64_t collab_user_key(const char *user_id, size_t bytes); /* seed 1; the empty user is 0 */
-/* Over author, site, clock, created_at (microseconds since 2000-01-01 UTC) as little-endian int64, seed 2; never 0. */
+/*
+ * Over author, site, clock, created_at (microseconds since 2000-01-01 UTC) as little-endian int64, seed
+ * 2; never 0.
+ */
 int64_t collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t created_at);
 
 #endif

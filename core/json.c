@@ -1,4 +1,4 @@
-/* json.c - the pull reader: walks hostile JSON in place, checks everything it passes, remembers the first failure. */
+/* json.c - the pull reader: walks hostile JSON in place, checks what it passes, remembers the first failure. */
 #include "json_internal.h"
 
 #include <string.h>
@@ -34,7 +34,8 @@ fail_at(JsonReader *r, CollabStatus status, const char *at, const char *message)
 {
 	if (r->error.status == COLLAB_OK)
 	{
-		(void) collab_fail(&r->error, status, at - r->text, "%s at byte %lld", message, (long long) (at - r->text));
+		(void) collab_fail(&r->error, status, at - r->text, "%s at byte %lld", message,
+						   (long long) (at - r->text));
 		r->at = r->end;
 	}
 	return false;
@@ -58,7 +59,7 @@ skip_space(JsonReader *r)
 {
 	while (r->at < r->end && (unsigned char) *r->at <= ' ')
 	{
-		char		c = *r->at;
+		char c = *r->at;
 
 		if (c != ' ' && c != '\n' && c != '\t' && c != '\r')
 			return;
@@ -84,14 +85,14 @@ hex_digit(char c)
 static int
 hex_unit(const char *at, const char *end)
 {
-	int			unit = 0;
-	int			i;
+	int unit = 0;
+	int i;
 
 	if (end - at < 4)
 		return -1;
 	for (i = 0; i < 4; i++)
 	{
-		int			digit = hex_digit(at[i]);
+		int digit = hex_digit(at[i]);
 
 		if (digit < 0)
 			return -1;
@@ -116,7 +117,7 @@ is_low_surrogate(int unit)
 static const char *
 check_escape(JsonReader *r, const char *at)
 {
-	int			unit;
+	int unit;
 
 	if (r->end - at < 2)
 	{
@@ -224,11 +225,12 @@ read_string(JsonReader *r, JsonString *out)
 		at++;
 		for (; end - at >= 8; at += 8)
 		{
-			uint64_t	word;
+			uint64_t word;
 
 			memcpy(&word, at, sizeof(word));
 			/* the high bit of some byte is set if one is a quote, a backslash, below a space, or not ASCII */
-			if ((((word ^ (ONES * '"')) - ONES) | ((word ^ (ONES * '\\')) - ONES) | (word - ONES * ' ') | word) & HIGHS)
+			if ((((word ^ (ONES * '"')) - ONES) | ((word ^ (ONES * '\\')) - ONES) | (word - ONES * ' ') | word) &
+				HIGHS)
 				break;
 		}
 	}
@@ -319,7 +321,7 @@ json_unescape_to(const JsonString *s, char *to)
 void
 json_unescape(const JsonString *s, Buf *out)
 {
-	char	   *to = buf_grow(out, s->bytes);
+	char *to = buf_grow(out, s->bytes);
 
 	if (to != NULL)
 		out->size += json_unescape_to(s, to);
@@ -337,8 +339,8 @@ json_string_is(const JsonString *s, const char *literal)
 		return s->bytes == bytes && memcmp(s->data, literal, bytes) == 0;
 	while (at < end)
 	{
-		char		piece[4];
-		unsigned	size = 1;
+		char	 piece[4];
+		unsigned size = 1;
 
 		if (*at == '\\')
 			size = decode_escape(&at, piece);
@@ -387,7 +389,7 @@ json_peek(JsonReader *r)
 static bool
 expect(JsonReader *r, JsonType type, const char *message)
 {
-	JsonType	found = json_peek(r);
+	JsonType found = json_peek(r);
 
 	if (found == type)
 		return true;
@@ -491,7 +493,7 @@ json_read_null(JsonReader *r)
 bool
 json_read_bool(JsonReader *r, bool *out)
 {
-	JsonType	type = json_peek(r);
+	JsonType type = json_peek(r);
 
 	*out = type == JSON_TRUE;
 	if (type == JSON_TRUE)
@@ -549,8 +551,8 @@ json_read_string(JsonReader *r, JsonString *out)
 static bool
 skip_scalar(JsonReader *r, JsonType type)
 {
-	JsonString	string;
-	JsonNumber	number;
+	JsonString string;
+	JsonNumber number;
 
 	switch (type)
 	{
@@ -580,12 +582,12 @@ json_skip(JsonReader *r, JsonSpan *span)
 	start = r->at;
 	for (;;)
 	{
-		JsonType	type = json_peek(r);
+		JsonType type = json_peek(r);
 
 		if (type == JSON_OBJECT || type == JSON_ARRAY)
 		{
-			uint64_t   *word = &objects[r->depth / 64];
-			uint64_t	bit = UINT64_C(1) << (r->depth % 64);
+			uint64_t *word = &objects[r->depth / 64];
+			uint64_t  bit = UINT64_C(1) << (r->depth % 64);
 
 			if (!enter(r))
 				return false;
@@ -597,8 +599,8 @@ json_skip(JsonReader *r, JsonSpan *span)
 		/* on to the next value, out of all containers that end here */
 		while (r->depth > base)
 		{
-			int			depth = r->depth - 1;
-			JsonString	key;
+			int		   depth = r->depth - 1;
+			JsonString key;
 
 			if (objects[depth / 64] >> (depth % 64) & 1 ? json_object_next(r, &key) : json_array_next(r))
 				break;

@@ -1,4 +1,4 @@
-/* json.h - a single-pass pull reader for hostile JSON (RFC 8259), shared by the Delta parser and the proxy's envelope. */
+/* json.h - a single-pass pull reader for hostile JSON (RFC 8259): for Deltas and for the proxy's envelope. */
 #ifndef COLLAB_JSON_H
 #define COLLAB_JSON_H
 
@@ -7,18 +7,18 @@
 #include "buf.h"
 
 /*
- * The reader walks the text in place, allocates nothing, checks UTF-8, rejects lone surrogates, U+0000 and nesting deeper
- * than max_depth, and never recurses. Typical use:
+ * The reader walks the text in place, allocates nothing, checks UTF-8, rejects lone surrogates, U+0000
+ * and nesting deeper than max_depth, and never recurses. Typical use:
  *
  *	json_object_begin(&r);
  *	while (json_object_next(&r, &key))
  *		if (json_string_is(&key, "clock")) json_read_int(&r, &clock); else json_skip(&r, NULL);
  *	if (json_failed(&r)) ... r.error
  *
- * Every element that is announced by _next must be read or skipped before the next one. Duplicate keys come as they stand:
- * who stores what he reads lets the last win. Failures: COLLAB_SYNTAX (not JSON, not UTF-8), COLLAB_SURROGATE (a lone one,
- * as an escape), COLLAB_INVALID (U+0000, a number that does not fit, another type than asked for), COLLAB_LIMIT (depth);
- * error.where is the byte offset.
+ * Every element that is announced by _next must be read or skipped before the next one. Duplicate keys
+ * come as they stand: who stores what he reads lets the last win. Failures: COLLAB_SYNTAX (not JSON, not
+ * UTF-8), COLLAB_SURROGATE (a lone one, as an escape), COLLAB_INVALID (U+0000, a number that does not
+ * fit, another type than asked for), COLLAB_LIMIT (depth); error.where is the byte offset.
  */
 #define JSON_MAX_DEPTH 512
 
@@ -30,7 +30,7 @@ typedef struct JsonReader
 	int			depth;
 	int			max_depth;
 	bool		first; /* no element of the innermost container was read yet */
-	CollabError error; /* status COLLAB_OK until the first failure; then every call is a no-op that returns false */
+	CollabError error; /* COLLAB_OK until the first failure; then all calls only return false */
 } JsonReader;
 
 typedef enum JsonType
@@ -45,7 +45,10 @@ typedef enum JsonType
 	JSON_OBJECT
 } JsonType;
 
-/* A string as it stands in the text, quotes excluded; `escaped` = it holds backslashes and must be unescaped. */
+/*
+ * A string as it stands in the text, quotes excluded; `escaped` = it holds backslashes and must be
+ * unescaped.
+ */
 typedef struct JsonString
 {
 	const char *data;
@@ -71,7 +74,7 @@ bool	 json_array_begin(JsonReader *r);
 bool	 json_array_next(JsonReader *r); /* false at the closing bracket or on failure */
 bool	 json_read_null(JsonReader *r);
 bool	 json_read_bool(JsonReader *r, bool *out);
-bool	 json_read_int(JsonReader *r, int64_t *out); /* an integer within +-(2^53 - 1), written as JSON allows (1e3 is 1000) */
+bool	 json_read_int(JsonReader *r, int64_t *out); /* within +-(2^53 - 1); 1e3 is 1000 */
 bool	 json_read_double(JsonReader *r, double *out);
 bool	 json_read_string(JsonReader *r, JsonString *out);
 bool	 json_skip(JsonReader *r, JsonSpan *span); /* any value; span may be NULL */
@@ -83,8 +86,11 @@ bool json_string_is(const JsonString *s, const char *literal);
 void json_unescape(const JsonString *s, Buf *out);
 /* Unescapes into `to`, which has room for s->bytes; returns the bytes written, never more than s->bytes. */
 size_t json_unescape_to(const JsonString *s, char *to);
-/* Appends the canonical form of the next value: object keys sorted by bytes (of duplicates the last wins), numbers as
- * ECMAScript prints them, no white space. Equal JSON values (deep equality, numbers as IEEE doubles) give equal bytes. */
+/*
+ * Appends the canonical form of the next value: object keys sorted by bytes (of duplicates the last
+ * wins), numbers as ECMAScript prints them, no white space. Equal JSON values (deep equality, numbers as
+ * IEEE doubles) give equal bytes.
+ */
 bool json_canonical(JsonReader *r, Arena *scratch, Buf *out);
 
 #endif

@@ -4,21 +4,22 @@
 #include <string.h>
 
 /*
- * A container is written as it is read: its members go to the end of `out` in the order of the text. Only at the closing
- * brace of an object whose keys were not ascending are its members put in order: sorted (a merge sort: n log n, stable, so
- * that of equal keys the last one can win), appended once more behind the object and moved back over it. Every level of
- * nesting copies a byte at most once, the number of levels is bounded, and nothing recurses.
+ * A container is written as it is read: its members go to the end of `out` in the order of the text.
+ * Only at the closing brace of an object whose keys were not ascending are its members put in order:
+ * sorted (a merge sort: n log n, stable, so that of equal keys the last one can win), appended once more
+ * behind the object and moved back over it. Every level of nesting copies a byte at most once, the
+ * number of levels is bounded, and nothing recurses.
  *
  *	out:	 {"b":1,"a":{"z":0}		members: [b 1..6) [a 7..18)
  *	at '}':	 {"a":{"z":0},"b":1}
  */
 typedef struct JsonFrame
 {
-	size_t		start;	 /* of the container in out, its brace */
-	size_t		members; /* of an object: its first in the stack of members */
-	bool		object;
-	bool		sorted; /* its keys ascend strictly so far */
-	bool		empty;
+	size_t start;	/* of the container in out, its brace */
+	size_t members; /* of an object: its first in the stack of members */
+	bool   object;
+	bool   sorted; /* its keys ascend strictly so far */
+	bool   empty;
 } JsonFrame;
 
 void
@@ -32,7 +33,7 @@ json_scratch_init(JsonScratch *scratch, Arena *arena)
 static void *
 grown(Arena *arena, const void *old, size_t count, size_t capacity, size_t size)
 {
-	void	   *memory = arena_array(arena, capacity, size);
+	void *memory = arena_array(arena, capacity, size);
 
 	if (memory != NULL && count > 0)
 		memcpy(memory, old, count * size);
@@ -47,7 +48,8 @@ json_scratch_add(JsonScratch *scratch, const JsonString *key)
 	if (scratch->count == scratch->capacity)
 	{
 		size_t		capacity = scratch->capacity == 0 ? 16 : scratch->capacity * 2;
-		JsonMember *members = grown(scratch->arena, scratch->members, scratch->count, capacity, sizeof(JsonMember));
+		JsonMember *members =
+			grown(scratch->arena, scratch->members, scratch->count, capacity, sizeof(JsonMember));
 
 		if (members == NULL)
 			return NULL;
@@ -59,7 +61,7 @@ json_scratch_add(JsonScratch *scratch, const JsonString *key)
 	member->key_bytes = key->bytes;
 	if (key->escaped)
 	{
-		char	   *plain = arena_alloc(scratch->arena, key->bytes);
+		char *plain = arena_alloc(scratch->arena, key->bytes);
 
 		if (plain == NULL)
 			return NULL;
@@ -74,20 +76,23 @@ json_scratch_add(JsonScratch *scratch, const JsonString *key)
 static int
 compare_keys(const JsonMember *a, const JsonMember *b)
 {
-	size_t		common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
-	int			order = common == 0 ? 0 : memcmp(a->key, b->key, common);
+	size_t common = a->key_bytes < b->key_bytes ? a->key_bytes : b->key_bytes;
+	int	   order = common == 0 ? 0 : memcmp(a->key, b->key, common);
 
 	if (order == 0)
 		order = (a->key_bytes > b->key_bytes) - (a->key_bytes < b->key_bytes);
 	return order;
 }
 
-/* Merges the sorted halves [0, middle) and [middle, count) of `from` into `to`; the left one goes first among equals. */
+/*
+ * Merges the sorted halves [0, middle) and [middle, count) of `from` into `to`; the left one goes first
+ * among equals.
+ */
 static void
 merge_halves(const JsonMember *from, size_t middle, size_t count, JsonMember *to)
 {
-	size_t		left = 0;
-	size_t		right = middle;
+	size_t left = 0;
+	size_t right = middle;
 
 	while (left < middle && right < count)
 		*to++ = compare_keys(&from[right], &from[left]) < 0 ? from[right++] : from[left++];
@@ -124,7 +129,7 @@ json_scratch_sort(JsonScratch *scratch, size_t from)
 
 		for (i = 0; i < count; i += 2 * width)
 		{
-			size_t		size = count - i < 2 * width ? count - i : 2 * width;
+			size_t size = count - i < 2 * width ? count - i : 2 * width;
 
 			merge_halves(source + i, width < size ? width : size, size, target + i);
 		}
@@ -149,8 +154,9 @@ push_frame(JsonReader *r, JsonScratch *scratch, int index)
 {
 	if (index == scratch->frame_capacity)
 	{
-		int			capacity = index == 0 ? 8 : index * 2;
-		JsonFrame  *frames = grown(scratch->arena, scratch->frames, (size_t) index, (size_t) capacity, sizeof(JsonFrame));
+		int		   capacity = index == 0 ? 8 : index * 2;
+		JsonFrame *frames =
+			grown(scratch->arena, scratch->frames, (size_t) index, (size_t) capacity, sizeof(JsonFrame));
 
 		if (frames == NULL)
 		{
@@ -163,12 +169,15 @@ push_frame(JsonReader *r, JsonScratch *scratch, int index)
 	return &scratch->frames[index];
 }
 
-/* Puts the members of the object that was just read in order: second copy behind the first, then moved over it. */
+/*
+ * Puts the members of the object that was just read in order: second copy behind the first, then moved
+ * over it.
+ */
 static bool
 reorder(JsonReader *r, JsonScratch *scratch, const JsonFrame *frame, Buf *out)
 {
-	size_t		old_size = out->size - frame->start;
-	size_t		i;
+	size_t old_size = out->size - frame->start;
+	size_t i;
 
 	if (!json_scratch_sort(scratch, frame->members) || buf_grow(out, old_size) == NULL)
 		return out_of_memory(r);
@@ -220,7 +229,7 @@ begin_member(JsonReader *r, JsonScratch *scratch, JsonFrame *frame, const JsonSt
 static bool
 next_element(JsonReader *r, JsonScratch *scratch, JsonFrame *frame, Buf *out, bool *more)
 {
-	JsonString	key;
+	JsonString key;
 
 	*more = frame->object ? json_object_next(r, &key) : json_array_next(r);
 	if (json_failed(r))
@@ -243,7 +252,8 @@ write_number(JsonReader *r, Buf *out)
 
 	if (!json_digits(r, &number))
 		return false;
-	if (number.integer_digits <= 15 && number.integer[0] != '0' && r->at == number.integer + number.integer_digits)
+	if (number.integer_digits <= 15 && number.integer[0] != '0' &&
+		r->at == number.integer + number.integer_digits)
 	{
 		buf_bytes(out, start, (size_t) (r->at - start)); /* a plain integer stands there as it is printed */
 		return true;
@@ -257,8 +267,8 @@ write_number(JsonReader *r, Buf *out)
 static bool
 write_string(JsonReader *r, JsonScratch *scratch, Buf *out)
 {
-	JsonString	string;
-	char	   *plain;
+	JsonString string;
+	char	  *plain;
 
 	if (!json_read_string(r, &string))
 		return false;
@@ -278,7 +288,7 @@ write_string(JsonReader *r, JsonScratch *scratch, Buf *out)
 static bool
 write_scalar(JsonReader *r, JsonScratch *scratch, JsonType type, Buf *out)
 {
-	bool		value;
+	bool value;
 
 	switch (type)
 	{
@@ -303,16 +313,16 @@ write_scalar(JsonReader *r, JsonScratch *scratch, JsonType type, Buf *out)
 bool
 json_canonical_with(JsonReader *r, JsonScratch *scratch, Buf *out)
 {
-	int			depth = 0;
+	int depth = 0;
 
 	for (;;)
 	{
-		JsonType	type = json_peek(r);
-		bool		more = false;
+		JsonType type = json_peek(r);
+		bool	 more = false;
 
 		if (type == JSON_OBJECT || type == JSON_ARRAY)
 		{
-			JsonFrame  *frame = push_frame(r, scratch, depth);
+			JsonFrame *frame = push_frame(r, scratch, depth);
 
 			if (frame == NULL || !(type == JSON_OBJECT ? json_object_begin(r) : json_array_begin(r)))
 				return false;
@@ -329,7 +339,7 @@ json_canonical_with(JsonReader *r, JsonScratch *scratch, Buf *out)
 
 		while (depth > 0 && !more)
 		{
-			JsonFrame  *frame = &scratch->frames[depth - 1];
+			JsonFrame *frame = &scratch->frames[depth - 1];
 
 			if (frame->object && scratch->count > frame->members)
 				scratch->members[scratch->count - 1].end = out->size;

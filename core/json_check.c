@@ -10,11 +10,11 @@
  */
 typedef struct CanonicalWalk
 {
-	JsonReader	r;
-	size_t		tokens; /* bytes of all tokens passed */
-	int			depth;
-	bool		objects[JSON_MAX_DEPTH + 1]; /* by depth: an object, not an array */
-	JsonString	keys[JSON_MAX_DEPTH + 1];	 /* by depth: the last key; data NULL: none yet */
+	JsonReader r;
+	size_t	   tokens; /* bytes of all tokens passed */
+	int		   depth;
+	bool	   objects[JSON_MAX_DEPTH + 1]; /* by depth: an object, not an array */
+	JsonString keys[JSON_MAX_DEPTH + 1];	/* by depth: the last key; data NULL: none yet */
 } CanonicalWalk;
 
 /* Takes the next byte of a string, escapes resolved. Canonical escapes are single bytes below 0x80. */
@@ -47,8 +47,8 @@ key_ascends(const JsonString *before, const JsonString *key)
 
 	if (!before->escaped && !key->escaped)
 	{
-		size_t		common = before->bytes < key->bytes ? before->bytes : key->bytes;
-		int			order = memcmp(a, b, common);
+		size_t common = before->bytes < key->bytes ? before->bytes : key->bytes;
+		int	   order = memcmp(a, b, common);
 
 		return order < 0 || (order == 0 && before->bytes < key->bytes);
 	}
@@ -95,8 +95,8 @@ string_is_canonical(const JsonString *s)
 static bool
 number_is_canonical(const char *text, size_t bytes, const JsonNumber *number)
 {
-	char		printed[JSON_NUMBER_SIZE];
-	double		value;
+	char   printed[JSON_NUMBER_SIZE];
+	double value;
 
 	if (number->integer_digits <= 15 && number->integer_digits + number->negative == bytes)
 		return number->integer[0] != '0' || !number->negative;
@@ -128,7 +128,10 @@ check_scalar(CanonicalWalk *walk, JsonType type)
 	return ok;
 }
 
-/* Moves on to the next element of the innermost container; *more is false where it ended (or the walk failed). */
+/*
+ * Moves on to the next element of the innermost container; *more is false where it ended (or the walk
+ * failed).
+ */
 static bool
 check_next(CanonicalWalk *walk, bool *more)
 {
@@ -157,8 +160,8 @@ check_all(CanonicalWalk *walk)
 
 	for (;;)
 	{
-		JsonType	type = json_peek(r);
-		bool		more = false;
+		JsonType type = json_peek(r);
+		bool	 more = false;
 
 		if (type == JSON_OBJECT || type == JSON_ARRAY)
 		{
@@ -187,7 +190,7 @@ check_all(CanonicalWalk *walk)
 static bool
 is_simple(const char *json, size_t bytes)
 {
-	size_t		i;
+	size_t i;
 
 	if (bytes == 4)
 	{

@@ -1,4 +1,4 @@
-/* json_internal.h - what the JSON reader shares with the canonical writer and the Delta parser: numbers, object members. */
+/* json_internal.h - what reader, canonical writer and Delta parser share: numbers, members of objects. */
 #ifndef COLLAB_JSON_INTERNAL_H
 #define COLLAB_JSON_INTERNAL_H
 
@@ -21,12 +21,15 @@ typedef struct JsonNumber
 #define JSON_NUMBER_SIZE 32 /* room for any printed number */
 
 /* Reads by RFC 8259's grammar and moves *at behind the number; false: there is none at *at. */
-bool   json_number_scan(const char **at, const char *end, JsonNumber *number);
+bool json_number_scan(const char **at, const char *end, JsonNumber *number);
 /* False: fractional, or beyond +-(2^53 - 1). Exact, whatever the notation. */
-bool   json_number_integer(const JsonNumber *number, int64_t *out);
+bool json_number_integer(const JsonNumber *number, int64_t *out);
 /* The nearest double; false: it would be infinite. */
-bool   json_number_double(const JsonNumber *number, double *out);
-/* ECMAScript's Number::toString of a finite double; returns the bytes written (no NUL). Locale-independent. */
+bool json_number_double(const JsonNumber *number, double *out);
+/*
+ * ECMAScript's Number::toString of a finite double; returns the bytes written (no NUL). Locale-
+ * independent.
+ */
 size_t json_number_print(double value, char *to);
 
 /* ---- json_canonical.c ---- */
@@ -43,18 +46,21 @@ typedef struct JsonMember
 /* Growing stacks that canonical writing needs; kept over many values, so that they cost nothing for each. */
 typedef struct JsonScratch
 {
-	Arena	   *arena;
-	JsonMember *members;
-	JsonMember *spare; /* the other half of the merge sort */
-	size_t		count;
-	size_t		capacity;
-	size_t		spare_capacity;
+	Arena			 *arena;
+	JsonMember		 *members;
+	JsonMember		 *spare; /* the other half of the merge sort */
+	size_t			  count;
+	size_t			  capacity;
+	size_t			  spare_capacity;
 	struct JsonFrame *frames;
-	int			frame_capacity;
+	int				  frame_capacity;
 } JsonScratch;
 
 void json_scratch_init(JsonScratch *scratch, Arena *arena);
-/* Appends a member with an unescaped key (in place where it has no escapes, otherwise in the arena); NULL: no memory. */
+/*
+ * Appends a member with an unescaped key (in place where it has no escapes, otherwise in the arena);
+ * NULL: no memory.
+ */
 JsonMember *json_scratch_add(JsonScratch *scratch, const JsonString *key);
 /* Sorts the members from index `from` on by key bytes; of equal keys the last stays. False: no memory. */
 bool json_scratch_sort(JsonScratch *scratch, size_t from);

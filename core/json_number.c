@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No decimal of more digits than this, then one more that is not zero, rounds differently from the exact one. */
+/*
+ * No decimal of more digits than this, then one more that is not zero, rounds differently from the exact
+ * one.
+ */
 #define MAX_DIGITS 780
 #define EXPONENT_LIMIT 1000000000
 
@@ -47,8 +50,8 @@ json_number_scan(const char **at, const char *end, JsonNumber *number)
 	}
 	if (p < end && (*p == 'e' || *p == 'E'))
 	{
-		bool		negative = false;
-		int32_t		exponent = 0;
+		bool	negative = false;
+		int32_t exponent = 0;
 
 		p++;
 		if (p < end && (*p == '+' || *p == '-'))
@@ -66,20 +69,23 @@ json_number_scan(const char **at, const char *end, JsonNumber *number)
 	return true;
 }
 
-/* The digits without leading zeros, at most MAX_DIGITS and a 1 for all that are cut off; value = digits * 10^*exponent. */
+/*
+ * The digits without leading zeros, at most MAX_DIGITS and a 1 for all that are cut off; value = digits
+ * * 10^*exponent.
+ */
 static size_t
 significant(const JsonNumber *number, char *digits, int64_t *exponent)
 {
-	size_t		total = number->integer_digits + number->fraction_digits;
-	size_t		count = 0;
-	size_t		i;
-	bool		more = false;
+	size_t total = number->integer_digits + number->fraction_digits;
+	size_t count = 0;
+	size_t i;
+	bool   more = false;
 
 	*exponent = (int64_t) number->exponent - (int64_t) number->fraction_digits;
 	for (i = 0; i < total; i++)
 	{
-		char		digit = i < number->integer_digits ? number->integer[i]
-													   : number->fraction[i - number->integer_digits];
+		char digit =
+			i < number->integer_digits ? number->integer[i] : number->fraction[i - number->integer_digits];
 
 		if (count == 0 && digit == '0')
 			continue;
@@ -102,11 +108,11 @@ significant(const JsonNumber *number, char *digits, int64_t *exponent)
 bool
 json_number_integer(const JsonNumber *number, int64_t *out)
 {
-	char		digits[MAX_DIGITS + 1];
-	int64_t		exponent;
-	int64_t		value = 0;
-	size_t		count;
-	size_t		i;
+	char	digits[MAX_DIGITS + 1];
+	int64_t exponent;
+	int64_t value = 0;
+	size_t	count;
+	size_t	i;
 
 	if (number->fraction_digits == 0 && number->exponent == 0 && number->integer_digits <= 16)
 	{
@@ -141,13 +147,13 @@ static double
 from_digits(char *digits, size_t count, int64_t exponent)
 {
 	/* exact in doubles: one rounding, so the result is the nearest (Clinger) */
-	static const double power[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	static const double power[] = {1e0,	 1e1,  1e2,	 1e3,  1e4,	 1e5,  1e6,	 1e7,  1e8,	 1e9,  1e10, 1e11,
 								   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 	if (count <= 15 && exponent >= -22 && exponent <= 22)
 	{
-		double		value = 0;
-		size_t		i;
+		double value = 0;
+		size_t i;
 
 		for (i = 0; i < count; i++)
 			value = value * 10 + (digits[i] - '0');
@@ -164,16 +170,19 @@ from_digits(char *digits, size_t count, int64_t exponent)
 bool
 json_number_double(const JsonNumber *number, double *out)
 {
-	char		digits[MAX_DIGITS + 16];
-	int64_t		exponent;
-	size_t		count = significant(number, digits, &exponent);
-	double		value = count == 0 ? 0 : from_digits(digits, count, exponent);
+	char	digits[MAX_DIGITS + 16];
+	int64_t exponent;
+	size_t	count = significant(number, digits, &exponent);
+	double	value = count == 0 ? 0 : from_digits(digits, count, exponent);
 
 	*out = number->negative ? -value : value;
 	return !isinf(value);
 }
 
-/* The decimal of `precision` digits that is nearest to value: digits and decimal exponent of the first one. */
+/*
+ * The decimal of `precision` digits that is nearest to value: digits and decimal exponent of the first
+ * one.
+ */
 static void
 nearest_decimal(double value, int precision, char *digits, int *exponent)
 {
@@ -191,7 +200,7 @@ nearest_decimal(double value, int precision, char *digits, int *exponent)
 static bool
 reads_back(double value, const char *digits, int precision, int exponent)
 {
-	char		text[48];
+	char text[48];
 
 	memcpy(text, digits, (size_t) precision);
 	return from_digits(text, (size_t) precision, exponent - (precision - 1)) == value;
@@ -201,7 +210,7 @@ reads_back(double value, const char *digits, int precision, int exponent)
 static bool
 next_decimal(char *digits, int precision)
 {
-	int			i;
+	int i;
 
 	for (i = precision - 1; i >= 0; i--)
 	{
@@ -219,10 +228,13 @@ next_decimal(char *digits, int precision)
 static int
 shortest_decimal(double value, char *digits, int *exponent)
 {
-	/* 15 digits survive the way through a normal double, so nothing shorter needs to be tried; zeros go off the end */
-	int			precision = value < 2.3e-308 ? 1 : 15;
-	int			mantissa_exponent;
-	bool		power_of_two = frexp(value, &mantissa_exponent) == 0.5;
+	/*
+	 * 15 digits survive the way through a normal double, so nothing shorter needs to be tried; zeros go
+	 * off the end
+	 */
+	int	 precision = value < 2.3e-308 ? 1 : 15;
+	int	 mantissa_exponent;
+	bool power_of_two = frexp(value, &mantissa_exponent) == 0.5;
 
 	for (; precision < 17; precision++)
 	{
@@ -230,7 +242,10 @@ shortest_decimal(double value, char *digits, int *exponent)
 		if (reads_back(value, digits, precision, *exponent))
 			break;
 
-		/* above a power of two doubles are wider apart than below: the next decimal may do where the nearest does not */
+		/*
+		 * above a power of two doubles are wider apart than below: the next decimal may do where the
+		 * nearest does not
+		 */
 		if (power_of_two && next_decimal(digits, precision) && reads_back(value, digits, precision, *exponent))
 			break;
 	}
@@ -244,9 +259,9 @@ shortest_decimal(double value, char *digits, int *exponent)
 static size_t
 put_integer(uint64_t value, char *to)
 {
-	char		reversed[20];
-	size_t		count = 0;
-	size_t		i;
+	char   reversed[20];
+	size_t count = 0;
+	size_t i;
 
 	do
 	{
@@ -262,7 +277,7 @@ put_integer(uint64_t value, char *to)
 static size_t
 put_decimal(const char *digits, int k, int n, char *to)
 {
-	char	   *start = to;
+	char *start = to;
 
 	if (k <= n && n <= 21) /* 1230000 */
 	{
@@ -300,10 +315,10 @@ put_decimal(const char *digits, int k, int n, char *to)
 size_t
 json_number_print(double value, char *to)
 {
-	char		digits[24];
-	size_t		sign = 0;
-	int			exponent;
-	int			count;
+	char   digits[24];
+	size_t sign = 0;
+	int	   exponent;
+	int	   count;
 
 	if (value < 0)
 	{

@@ -37,8 +37,8 @@ collab_status_name(CollabStatus status)
 CollabStatus
 collab_fail(CollabError *err, CollabStatus status, int64_t where, const char *fmt, ...)
 {
-	va_list		args;
-	size_t		size;
+	va_list args;
+	size_t	size;
 
 	if (err == NULL)
 		return status;

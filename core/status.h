@@ -38,7 +38,7 @@ typedef struct CollabError
 {
 	CollabStatus status;
 	int64_t		 where;
-	char		 message[COLLAB_ERROR_MESSAGE_MAX]; /* lower case, no full stop, NUL-terminated, valid UTF-8 */
+	char message[COLLAB_ERROR_MESSAGE_MAX]; /* lower case, no full stop, NUL-terminated, valid UTF-8 */
 } CollabError;
 
 /* The enumerator's name in lower case without the prefix ("syntax"), a static string. */

@@ -1,4 +1,4 @@
-/* utf8.c - UTF-8 checks and the conversion between byte offsets and UTF-16 unit offsets, eight bytes at a time. */
+/* utf8.c - UTF-8 checks, and byte offsets to UTF-16 unit offsets and back, eight bytes at a time. */
 #include "utf8.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 static inline uint64_t
 load(const char *data)
 {
-	uint64_t	word;
+	uint64_t word;
 
 	memcpy(&word, data, sizeof(word));
 	return word;
@@ -22,13 +22,16 @@ sum_bytes(uint64_t word)
 	return (unsigned) ((word * ONES) >> 56);
 }
 
-/* One per byte that begins a character, two where the character has four bytes: the units of what begins in this word. */
+/*
+ * One per byte that begins a character, two where the character has four bytes: the units of what begins
+ * in this word.
+ */
 static inline unsigned
 word_units(uint64_t word)
 {
-	uint64_t	high = word >> 7;
-	uint64_t	continuations = high & ~(word >> 6) & ONES;
-	uint64_t	pairs = high & (word >> 6) & (word >> 5) & (word >> 4) & ONES;
+	uint64_t high = word >> 7;
+	uint64_t continuations = high & ~(word >> 6) & ONES;
+	uint64_t pairs = high & (word >> 6) & (word >> 5) & (word >> 4) & ONES;
 
 	return 8 - sum_bytes(continuations) + sum_bytes(pairs);
 }
@@ -46,8 +49,8 @@ check_char(const unsigned char *at, size_t left)
 	unsigned char lead = at[0];
 	unsigned char low = 0x80;
 	unsigned char high = 0xBF;
-	unsigned	bytes;
-	unsigned	i;
+	unsigned	  bytes;
+	unsigned	  i;
 
 	if (lead < 0x80)
 		return lead != 0;
@@ -88,11 +91,11 @@ utf8_check(const char *data, size_t bytes, int64_t *units)
 
 	while (at < end)
 	{
-		unsigned	size;
+		unsigned size;
 
 		if (end - at >= 8)
 		{
-			uint64_t	word = load(at);
+			uint64_t word = load(at);
 
 			/* eight bytes of ASCII, none of them zero */
 			if (((word | (word - ONES)) & HIGHS) == 0)
@@ -137,7 +140,7 @@ utf8_offset(const char *data, size_t bytes, int64_t units)
 	/* stay strictly in front of the target: then it begins behind the characters counted so far */
 	for (; end - at >= 8; at += 8)
 	{
-		unsigned	more = word_units(load(at));
+		unsigned more = word_units(load(at));
 
 		if (count + more >= units)
 			break;
@@ -162,7 +165,7 @@ utf8_has_pair(const char *data, size_t bytes)
 
 	for (; end - at >= 8; at += 8)
 	{
-		uint64_t	word = load(at);
+		uint64_t word = load(at);
 
 		if (((word & (word << 1) & (word << 2) & (word << 3)) & HIGHS) != 0)
 			return true;
@@ -176,7 +179,7 @@ utf8_has_pair(const char *data, size_t bytes)
 size_t
 utf8_floor(const char *data, size_t bytes)
 {
-	size_t		back;
+	size_t back;
 
 	for (back = 1; back <= 4 && back <= bytes; back++)
 		if (!is_continuation(data[bytes - back]))

@@ -10,7 +10,7 @@
 static inline unsigned
 varint_bytes(uint64_t value)
 {
-	unsigned	n = 1;
+	unsigned n = 1;
 
 	while (value >= 0x80)
 	{
@@ -42,7 +42,7 @@ varint_get(const uint8_t **at, const uint8_t *end, uint64_t *value)
 
 	while (p < end && shift < 7 * VARINT_MAX_BYTES)
 	{
-		uint8_t		byte = *p++;
+		uint8_t byte = *p++;
 
 		v |= (uint64_t) (byte & 0x7F) << shift;
 		if (byte < 0x80)
@@ -60,8 +60,8 @@ varint_get(const uint8_t **at, const uint8_t *end, uint64_t *value)
 static inline const uint8_t *
 varint_read(const uint8_t *at, uint64_t *value)
 {
-	uint64_t	v = *at & 0x7F;
-	unsigned	shift = 7;
+	uint64_t v = *at & 0x7F;
+	unsigned shift = 7;
 
 	while (*at++ >= 0x80)
 	{

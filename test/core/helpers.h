@@ -1,4 +1,4 @@
-/* helpers.h - what the unit tests of the engine share: cmocka with its includes, Deltas from and to JSON, comparisons. */
+/* helpers.h - what the engine's unit tests share: cmocka, Deltas from and to JSON, comparisons. */
 #ifndef COLLAB_TEST_HELPERS_H
 #define COLLAB_TEST_HELPERS_H
 
@@ -76,22 +76,22 @@ ops_of(Arena *arena, const Delta *delta)
 	return text;
 }
 
-#define assert_ops(arena, delta, expected)                      \
-	do                                                          \
-	{                                                           \
-		assert_true(delta_valid(delta));                        \
-		assert_string_equal(ops_of(arena, delta), expected);    \
+#define assert_ops(arena, delta, expected)                                                                   \
+	do                                                                                                       \
+	{                                                                                                        \
+		assert_true(delta_valid(delta));                                                                     \
+		assert_string_equal(ops_of(arena, delta), expected);                                                 \
 	} while (0)
 
-#define assert_buf(buf, expected)                                       \
-	do                                                                  \
-	{                                                                   \
-		assert_false((buf)->failed);                                    \
-		assert_int_equal((buf)->size, strlen(expected));                \
-		assert_memory_equal((buf)->data, expected, strlen(expected));   \
+#define assert_buf(buf, expected)                                                                            \
+	do                                                                                                       \
+	{                                                                                                        \
+		assert_false((buf)->failed);                                                                         \
+		assert_int_equal((buf)->size, strlen(expected));                                                     \
+		assert_memory_equal((buf)->data, expected, strlen(expected));                                        \
 	} while (0)
 
-#define assert_status(status, expected) \
+#define assert_status(status, expected)                                                                      \
 	assert_string_equal(collab_status_name(status), collab_status_name(expected))
 
 #endif

@@ -233,7 +233,8 @@ static void
 test_hashes(void **state)
 {
 	(void) state;
-	assert_int_equal((uint64_t) collab_doc_key("", 0), UINT64_C(0xEF46DB3751D8E999)); /* of the XXH64 specification */
+	assert_int_equal((uint64_t) collab_doc_key("", 0),
+					 UINT64_C(0xEF46DB3751D8E999)); /* of the XXH64 specification */
 	assert_int_equal((uint64_t) collab_doc_key("a", 1), UINT64_C(0xD24EC4F1A98C6E5B));
 	assert_int_equal((uint64_t) collab_doc_key("abc", 3), UINT64_C(0x44BC2CF5AD770999));
 	assert_int_equal(collab_user_key("", 0), 0);

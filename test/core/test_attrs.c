@@ -1,4 +1,4 @@
-/* test_attrs.c - the attribute algebra, case by case as quill-delta's AttributeMap has it, and its canonical bytes. */
+/* test_attrs.c - attributes: the algebra of quill-delta's AttributeMap, and their canonical bytes. */
 #include "helpers.h"
 
 #include "../../core/attrs.h"
@@ -35,7 +35,8 @@ assert_compose(Arena *arena, const char *a, const char *b, bool keep_null, const
 {
 	DeltaAttrs result;
 
-	assert_status(attrs_compose(arena, attrs_of(arena, a), attrs_of(arena, b), keep_null, &result, NULL), COLLAB_OK);
+	assert_status(attrs_compose(arena, attrs_of(arena, a), attrs_of(arena, b), keep_null, &result, NULL),
+				  COLLAB_OK);
 	assert_attrs(result, expected);
 }
 
@@ -45,19 +46,29 @@ test_compose(void **state)
 	Arena *arena = *state;
 
 	assert_compose(arena, "{}", "{}", false, "{}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{}", false, "{\"bold\":true,\"color\":\"red\"}");
-	assert_compose(arena, "{}", "{\"bold\":true,\"color\":\"red\"}", false, "{\"bold\":true,\"color\":\"red\"}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"italic\":true}", false, "{\"bold\":true,\"color\":\"red\",\"italic\":true}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"color\":\"blue\",\"bold\":false}", false, "{\"bold\":false,\"color\":\"blue\"}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":null}", false, "{\"color\":\"red\"}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":null}", true, "{\"bold\":null,\"color\":\"red\"}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{}", false,
+				   "{\"bold\":true,\"color\":\"red\"}");
+	assert_compose(arena, "{}", "{\"bold\":true,\"color\":\"red\"}", false,
+				   "{\"bold\":true,\"color\":\"red\"}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"italic\":true}", false,
+				   "{\"bold\":true,\"color\":\"red\",\"italic\":true}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"color\":\"blue\",\"bold\":false}", false,
+				   "{\"bold\":false,\"color\":\"blue\"}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":null}", false,
+				   "{\"color\":\"red\"}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":null}", true,
+				   "{\"bold\":null,\"color\":\"red\"}");
 	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":null,\"color\":null}", false, "{}");
-	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"italic\":null}", false, "{\"bold\":true,\"color\":\"red\"}");
+	assert_compose(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"italic\":null}", false,
+				   "{\"bold\":true,\"color\":\"red\"}");
 	assert_compose(arena, "{}", "{\"italic\":null}", false, "{}");
 	assert_compose(arena, "{}", "{\"italic\":null}", true, "{\"italic\":null}");
-	assert_compose(arena, "{\"x\":null}", "{\"y\":1}", false, "{\"x\":null,\"y\":1}"); /* a null that a has stays */
-	assert_compose(arena, "{\"o\":{\"a\":1,\"b\":2}}", "{\"o\":{\"a\":3}}", false, "{\"o\":{\"a\":3}}"); /* replaced, not merged */
-	assert_compose(arena, "{\"ab\":1,\"b\":2}", "{\"a\":0,\"abc\":3,\"c\":4}", false, "{\"a\":0,\"ab\":1,\"abc\":3,\"b\":2,\"c\":4}");
+	assert_compose(arena, "{\"x\":null}", "{\"y\":1}", false,
+				   "{\"x\":null,\"y\":1}"); /* a null that a has stays */
+	assert_compose(arena, "{\"o\":{\"a\":1,\"b\":2}}", "{\"o\":{\"a\":3}}", false,
+				   "{\"o\":{\"a\":3}}"); /* replaced, not merged */
+	assert_compose(arena, "{\"ab\":1,\"b\":2}", "{\"a\":0,\"abc\":3,\"c\":4}", false,
+				   "{\"a\":0,\"ab\":1,\"abc\":3,\"b\":2,\"c\":4}");
 }
 
 static void
@@ -65,7 +76,8 @@ assert_transform(Arena *arena, const char *a, const char *b, bool a_first, const
 {
 	DeltaAttrs result;
 
-	assert_status(attrs_transform(arena, attrs_of(arena, a), attrs_of(arena, b), a_first, &result, NULL), COLLAB_OK);
+	assert_status(attrs_transform(arena, attrs_of(arena, a), attrs_of(arena, b), a_first, &result, NULL),
+				  COLLAB_OK);
 	assert_attrs(result, expected);
 }
 
@@ -76,8 +88,10 @@ test_transform(void **state)
 
 	assert_transform(arena, "{}", "{\"a\":1}", true, "{\"a\":1}");
 	assert_transform(arena, "{\"a\":1}", "{}", true, "{}");
-	assert_transform(arena, "{\"bold\":true,\"color\":\"red\",\"font\":null}", "{\"color\":\"blue\",\"font\":\"serif\",\"italic\":true}", true, "{\"italic\":true}");
-	assert_transform(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"color\":\"blue\",\"italic\":true}", false, "{\"color\":\"blue\",\"italic\":true}");
+	assert_transform(arena, "{\"bold\":true,\"color\":\"red\",\"font\":null}",
+					 "{\"color\":\"blue\",\"font\":\"serif\",\"italic\":true}", true, "{\"italic\":true}");
+	assert_transform(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"color\":\"blue\",\"italic\":true}",
+					 false, "{\"color\":\"blue\",\"italic\":true}");
 	assert_transform(arena, "{\"a\":1}", "{\"a\":2}", true, "{}");
 }
 
@@ -86,7 +100,8 @@ assert_invert(Arena *arena, const char *attrs, const char *base, const char *exp
 {
 	DeltaAttrs result;
 
-	assert_status(attrs_invert(arena, attrs_of(arena, attrs), attrs_of(arena, base), &result, NULL), COLLAB_OK);
+	assert_status(attrs_invert(arena, attrs_of(arena, attrs), attrs_of(arena, base), &result, NULL),
+				  COLLAB_OK);
 	assert_attrs(result, expected);
 }
 
@@ -101,11 +116,14 @@ test_invert(void **state)
 	assert_invert(arena, "{\"bold\":true}", "{\"italic\":true}", "{\"bold\":null}");
 	assert_invert(arena, "{\"color\":\"red\"}", "{\"color\":\"blue\"}", "{\"color\":\"blue\"}");
 	assert_invert(arena, "{\"color\":\"red\"}", "{\"color\":\"red\"}", "{}");
-	assert_invert(arena, "{\"a\":1,\"b\":true,\"c\":\"red\",\"d\":null}", "{\"d\":2,\"c\":\"blue\",\"e\":5}", "{\"a\":null,\"b\":null,\"c\":\"blue\",\"d\":2}");
+	assert_invert(arena, "{\"a\":1,\"b\":true,\"c\":\"red\",\"d\":null}", "{\"d\":2,\"c\":\"blue\",\"e\":5}",
+				  "{\"a\":null,\"b\":null,\"c\":\"blue\",\"d\":2}");
 	assert_invert(arena, "{\"k\":null}", "{}", "{\"k\":null}");
-	assert_invert(arena, "{\"m\":{\"a\":1}}", "{\"m\":{\"a\":1}}", "{\"m\":{\"a\":1}}"); /* ===: objects are never identical */
+	assert_invert(arena, "{\"m\":{\"a\":1}}", "{\"m\":{\"a\":1}}",
+				  "{\"m\":{\"a\":1}}"); /* ===: objects are never identical */
 	assert_invert(arena, "{\"m\":[]}", "{\"m\":[]}", "{\"m\":[]}");
-	assert_invert(arena, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1}", "{}", "{\"a\":null,\"b\":null,\"c\":null,\"d\":null,\"e\":null}"); /* grows */
+	assert_invert(arena, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1}", "{}",
+				  "{\"a\":null,\"b\":null,\"c\":null,\"d\":null,\"e\":null}"); /* grows */
 }
 
 static void
@@ -129,13 +147,15 @@ test_diff(void **state)
 	assert_diff(arena, "{}", "{\"bold\":true}", "{\"bold\":true}", true);
 	assert_diff(arena, "{\"bold\":true}", "{}", "{\"bold\":null}", true);
 	assert_diff(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":true,\"color\":\"red\"}", "{}", true);
-	assert_diff(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":true,\"color\":\"blue\"}", "{\"color\":\"blue\"}", true);
+	assert_diff(arena, "{\"bold\":true,\"color\":\"red\"}", "{\"bold\":true,\"color\":\"blue\"}",
+				"{\"color\":\"blue\"}", true);
 	assert_diff(arena, "{\"a\":{\"x\":[1]}}", "{\"a\":{\"x\":[1]},\"b\":1}", "{\"b\":1}", true);
 	assert_diff(arena, "{\"k\":null}", "{}", "{\"k\":null}", true);
 	assert_diff(arena, "{\"k\":null,\"l\":1}", "{\"k\":null}", "{\"l\":null}", true);
 	assert_diff(arena, "{}", "{\"k\":null}", "{\"k\":null}", false);
 	assert_diff(arena, "{\"k\":1}", "{\"k\":null,\"z\":1}", "{\"k\":null,\"z\":1}", false);
-	assert_diff(arena, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1}", "{\"e\":1}", "{\"a\":null,\"b\":null,\"c\":null,\"d\":null,\"e\":1}", true);
+	assert_diff(arena, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1}", "{\"e\":1}",
+				"{\"a\":null,\"b\":null,\"c\":null,\"d\":null,\"e\":1}", true);
 }
 
 /* Equal maps are equal bytes, whatever they looked like. */
@@ -144,7 +164,8 @@ test_equality(void **state)
 {
 	Arena *arena = *state;
 
-	assert_true(attrs_equal(attrs_of(arena, "{\"a\":{\"y\":1,\"x\":2.0},\"b\":[1,2]}"), attrs_of(arena, "{ \"b\":[1e0,2], \"a\":{\"x\":2,\"y\":1} }")));
+	assert_true(attrs_equal(attrs_of(arena, "{\"a\":{\"y\":1,\"x\":2.0},\"b\":[1,2]}"),
+							attrs_of(arena, "{ \"b\":[1e0,2], \"a\":{\"x\":2,\"y\":1} }")));
 	assert_true(attrs_equal(attrs_of(arena, "{\"a\":0}"), attrs_of(arena, "{\"a\":-0.0}")));
 	assert_true(attrs_equal(attrs_of(arena, "{\"\\u0061\":\"\\/\"}"), attrs_of(arena, "{\"a\":\"/\"}")));
 	assert_false(attrs_equal(attrs_of(arena, "{\"a\":[1,2]}"), attrs_of(arena, "{\"a\":[2,1]}")));
@@ -180,7 +201,8 @@ test_long_entries(void **state)
 			for (n = 0; n < sizes[j]; n++)
 				buf_char(&json, 'v');
 			buf_str(&json, "\"}}]");
-			assert_status(delta_parse(arena, json.data, json.size, &delta_limits_none, &delta, NULL), COLLAB_OK);
+			assert_status(delta_parse(arena, json.data, json.size, &delta_limits_none, &delta, NULL),
+						  COLLAB_OK);
 			assert_true(delta_valid(&delta));
 			assert_int_equal(attrs_count(delta.ops[0].attrs), 2);
 			cursor = attrs_begin(delta.ops[0].attrs);
@@ -212,24 +234,53 @@ static void
 test_hostile_bytes(void **state)
 {
 	(void) state;
-	assert_true(check("\1a\1" "1", 4));
-	assert_true(check("\0\1" "1", 3));
-	assert_true(check("\1a\1" "1" "\1b\4null", 11));
-	assert_false(check("\1a\1", 3));			   /* value is missing */
-	assert_false(check("\1a", 2));				   /* size is missing */
-	assert_false(check("\1", 1));				   /* key is missing */
-	assert_false(check("\2a\1" "1", 4));		   /* key reaches into the value */
-	assert_false(check("\1a\2" "1", 4));		   /* value reaches past the end */
-	assert_false(check("\x81\0a\1" "1", 5));	   /* size not in its shortest form */
-	assert_false(check("\1a\1" "x", 4));		   /* no JSON */
-	assert_false(check("\1a\2" " 1", 5));		   /* not canonical */
-	assert_false(check("\1a\0", 3));			   /* nothing */
-	assert_false(check("\1\xff\1" "1", 4));		   /* no UTF-8 */
-	assert_false(check("\1\0\1" "1", 4));		   /* U+0000 */
-	assert_false(check("\1b\1" "1\1a\1" "1", 8));  /* descending */
-	assert_false(check("\1a\1" "1\1a\1" "1", 8));  /* twice */
+	assert_true(check("\1a\1"
+					  "1",
+					  4));
+	assert_true(check("\0\1"
+					  "1",
+					  3));
+	assert_true(check("\1a\1"
+					  "1"
+					  "\1b\4null",
+					  11));
+	assert_false(check("\1a\1", 3)); /* value is missing */
+	assert_false(check("\1a", 2));	 /* size is missing */
+	assert_false(check("\1", 1));	 /* key is missing */
+	assert_false(check("\2a\1"
+					   "1",
+					   4)); /* key reaches into the value */
+	assert_false(check("\1a\2"
+					   "1",
+					   4)); /* value reaches past the end */
+	assert_false(check("\x81\0a\1"
+					   "1",
+					   5)); /* size not in its shortest form */
+	assert_false(check("\1a\1"
+					   "x",
+					   4)); /* no JSON */
+	assert_false(check("\1a\2"
+					   " 1",
+					   5));			 /* not canonical */
+	assert_false(check("\1a\0", 3)); /* nothing */
+	assert_false(check("\1\xff\1"
+					   "1",
+					   4)); /* no UTF-8 */
+	assert_false(check("\1\0\1"
+					   "1",
+					   4)); /* U+0000 */
+	assert_false(check("\1b\1"
+					   "1\1a\1"
+					   "1",
+					   8)); /* descending */
+	assert_false(check("\1a\1"
+					   "1\1a\1"
+					   "1",
+					   8)); /* twice */
 	assert_false(check("\xff\xff\xff\xff\xff\xff\xff\xff\xff\1a", 11));
-	assert_false(check("\xff\xff\xff\xff\xff\xff\xff\x7f" "a", 9));
+	assert_false(check("\xff\xff\xff\xff\xff\xff\xff\x7f"
+					   "a",
+					   9));
 }
 
 int

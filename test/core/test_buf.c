@@ -32,10 +32,10 @@ test_printing(void **state)
 static void
 test_json_string(void **state)
 {
-	Buf	  buf;
-	char  all[64];
-	int	  special, at;
-	char  expected[80];
+	Buf	 buf;
+	char all[64];
+	int	 special, at;
+	char expected[80];
 
 	(void) state;
 	buf_init(&buf, collab_malloc_alloc);
@@ -133,7 +133,9 @@ test_reserve(void **state)
 /* ---- UTF-8 ---- */
 
 /* Texts with their units, every kind of character at every place of a word. */
-static const char *const pieces[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf", "\x7f"};
+static const char *const pieces[] = {
+	"a",   "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf",
+	"\x7f"};
 static const int piece_units[] = {1, 1, 1, 2, 1, 1, 2, 1};
 
 static void
@@ -192,9 +194,29 @@ static void
 test_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
-		"\xe2\x82", "\xe2(\xa1", "\xe2\x82(", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-		"\xf0\x9f\x98", "\xf0(\x8c\xbc", "\xf0\x90(\xbc", "\xf0\x90\x8c(", "\xfe", "\xff",
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc3",
+		"\xc3(",
+		"\xe0\x80\x80",
+		"\xe0\x9f\xbf",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xe2\x82",
+		"\xe2(\xa1",
+		"\xe2\x82(",
+		"\xf0\x80\x80\x80",
+		"\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf0\x9f\x98",
+		"\xf0(\x8c\xbc",
+		"\xf0\x90(\xbc",
+		"\xf0\x90\x8c(",
+		"\xfe",
+		"\xff",
 	};
 	size_t	i, before;
 	int64_t units;
@@ -224,12 +246,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_printing),
-		cmocka_unit_test(test_json_string),
-		cmocka_unit_test(test_failure_sticks),
-		cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_printing),	   cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_failure_sticks), cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_positions),	   cmocka_unit_test(test_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

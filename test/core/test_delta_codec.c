@@ -1,4 +1,4 @@
-/* test_delta_codec.c - the binary form: its bytes, its one form per value, and everything that must not decode. */
+/* test_delta_codec.c - the binary form: its bytes, one form per value, and what must not decode. */
 #include "helpers.h"
 
 static CollabStatus
@@ -25,9 +25,15 @@ decode(Arena *arena, const char *bytes, size_t size, CollabError *err)
 }
 
 static const char *const samples[] = {
-	"[]", "[{\"insert\":\"x\"}]", "[{\"retain\":1234},{\"insert\":\"x\"}]", "[{\"retain\":15},{\"delete\":16}]", "[{\"retain\":16},{\"delete\":15}]",
-	"[{\"retain\":9007199254740990},{\"delete\":1}]", "[{\"insert\":\"0123456789abcde\"},{\"insert\":\"0123456789abcdef\",\"attributes\":{\"bold\":true}}]",
-	"[{\"insert\":\"a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}]", "[{\"insert\":{\"image\":\"x.png\"},\"attributes\":{\"alt\":\"y\",\"n\":null}}]",
+	"[]",
+	"[{\"insert\":\"x\"}]",
+	"[{\"retain\":1234},{\"insert\":\"x\"}]",
+	"[{\"retain\":15},{\"delete\":16}]",
+	"[{\"retain\":16},{\"delete\":15}]",
+	"[{\"retain\":9007199254740990},{\"delete\":1}]",
+	"[{\"insert\":\"0123456789abcde\"},{\"insert\":\"0123456789abcdef\",\"attributes\":{\"bold\":true}}]",
+	"[{\"insert\":\"a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}]",
+	"[{\"insert\":{\"image\":\"x.png\"},\"attributes\":{\"alt\":\"y\",\"n\":null}}]",
 	"[{\"insert\":7},{\"insert\":false},{\"insert\":[1,{\"a\":null}]}]",
 	"[{\"retain\":{\"delta\":[{\"retain\":1,\"attributes\":{\"b\":null}},{\"insert\":\"x\"}]},\"attributes\":{\"c\":1}},{\"insert\":\"y\"}]",
 	"[{\"retain\":1,\"attributes\":{\"\":null,\"\\n\":{\"z\":[0.5,1e+21]},\"!\":\"\\u0001\"}}]",
@@ -47,10 +53,17 @@ test_bytes(void **state)
 		{"[{\"insert\":\"x\"}]", "\x01\x12x", 3},
 		{"[{\"retain\":1234},{\"insert\":\"x\"}]", "\x01\x01\xd2\x09\x12x", 6},
 		{"[{\"retain\":15},{\"delete\":16}]", "\x01\xf1\x00\x10", 4},
-		{"[{\"insert\":\"x\",\"attributes\":{\"b\":1}}]", "\x01\x1a\x04\x01" "b\x01" "1x", 8},
+		{"[{\"insert\":\"x\",\"attributes\":{\"b\":1}}]",
+		 "\x01\x1a\x04\x01"
+		 "b\x01"
+		 "1x",
+		 8},
 		{"[{\"insert\":[]}]", "\x01\x23[]", 4},
 		{"[{\"retain\":{\"delta\":[]}}]", "\x01\xc4{\"delta\":[]}", 14},
-		{"[{\"retain\":9007199254740991,\"attributes\":{\"\":0}}]", "\x01\x09\xff\xff\xff\xff\xff\xff\xff\x0f\x03\x00\x01" "0", 14},
+		{"[{\"retain\":9007199254740991,\"attributes\":{\"\":0}}]",
+		 "\x01\x09\xff\xff\xff\xff\xff\xff\xff\x0f\x03\x00\x01"
+		 "0",
+		 14},
 	};
 	size_t i;
 
@@ -89,7 +102,10 @@ test_round_trip(void **state)
 	}
 }
 
-/* Every prefix and every change of a single byte: refused, or a valid Delta of exactly these bytes (decode() checks). */
+/*
+ * Every prefix and every change of a single byte: refused, or a valid Delta of exactly these bytes
+ * (decode() checks).
+ */
 static void
 test_mutations(void **state)
 {
@@ -150,13 +166,27 @@ test_hostile(void **state)
 		{"size not in its shortest form", "\x01\x00\x90\x00", 4},
 		{"endless varint", "\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13},
 		{"beyond 2^53 - 1", "\x01\x00\x80\x80\x80\x80\x80\x80\x80\x10", 10},
-		{"sum beyond 2^53 - 1", "\x01\x09\xff\xff\xff\xff\xff\xff\xff\x0f\x03\x00\x01" "0\x10", 15},
+		{"sum beyond 2^53 - 1",
+		 "\x01\x09\xff\xff\xff\xff\xff\xff\xff\x0f\x03\x00\x01"
+		 "0\x10",
+		 15},
 		{"text past the end", "\x01\x22x", 3},
 		{"large text past the end", "\x01\x02\xff\xff\xff\xff\xff\xff\xff\x0f", 10},
-		{"delete with attributes", "\x01\x18\x04\x01" "b\x01" "1", 7},
+		{"delete with attributes",
+		 "\x01\x18\x04\x01"
+		 "b\x01"
+		 "1",
+		 7},
 		{"attributes of size 0", "\x01\x19\x00", 3},
-		{"attributes past the end", "\x01\x19\x05\x01" "b\x01" "1", 7},
-		{"attributes that end early", "\x01\x19\x03\x01" "b\x01", 6},
+		{"attributes past the end",
+		 "\x01\x19\x05\x01"
+		 "b\x01"
+		 "1",
+		 7},
+		{"attributes that end early",
+		 "\x01\x19\x03\x01"
+		 "b\x01",
+		 6},
 		{"retain at the end", "\x01\x11", 2},
 		{"two deletes", "\x01\x10\x10", 3},
 		{"two retains", "\x01\x11\x11\x10", 4},
@@ -172,8 +202,12 @@ test_hostile(void **state)
 		{"embed that is no JSON", "\x01\x13x", 3},
 		{"embed that is not canonical", "\x01\x33[ ]", 5},
 		{"embed change of another type", "\x01\xa4{\"image\":1}", 13},
-		{"embed change that is not canonical", "\x01\x04\x1f{\"delta\":[{\"insert\":\"a\"},{\"insert\":\"b\"}]}", 43},
-		{"number as an embed change", "\x01\x14" "1", 3},
+		{"embed change that is not canonical",
+		 "\x01\x04\x1f{\"delta\":[{\"insert\":\"a\"},{\"insert\":\"b\"}]}", 43},
+		{"number as an embed change",
+		 "\x01\x14"
+		 "1",
+		 3},
 	};
 	size_t i;
 
@@ -184,7 +218,9 @@ test_hostile(void **state)
 		if (decode(*state, cases[i].bytes, cases[i].size, &err) != COLLAB_CORRUPT)
 			fail_msg("%s: %s", cases[i].what, collab_status_name(err.status));
 		assert_true(strlen(err.message) > 0);
-		assert_status(delta_decode(*state, (const uint8_t *) cases[i].bytes, cases[i].size, &(Delta) {NULL, 0}, NULL), COLLAB_CORRUPT);
+		assert_status(
+			delta_decode(*state, (const uint8_t *) cases[i].bytes, cases[i].size, &(Delta){NULL, 0}, NULL),
+			COLLAB_CORRUPT);
 	}
 }
 
@@ -204,7 +240,10 @@ test_memory(void **state)
 	assert_status(decode(arena, many, 100001, &err), COLLAB_CORRUPT);
 	assert_int_equal(err.where, 2);
 	for (i = 0; i < 50000; i++) /* embeds of one byte */
-		memcpy(many + 1 + 2 * i, "\x13" "1", 2);
+		memcpy(many + 1 + 2 * i,
+			   "\x13"
+			   "1",
+			   2);
 	assert_status(decode(arena, many, 100001, &err), COLLAB_OK);
 	free(many);
 }
@@ -238,12 +277,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		arena_test(test_bytes),
-		arena_test(test_round_trip),
-		arena_test(test_mutations),
-		arena_test(test_hostile),
-		arena_test(test_memory),
-		arena_test(test_depth),
+		arena_test(test_bytes),	  arena_test(test_round_trip), arena_test(test_mutations),
+		arena_test(test_hostile), arena_test(test_memory),	   arena_test(test_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_delta_diff.c - diff: its law on everything, its size where it should be small, its cost where it cannot be. */
+/* test_delta_diff.c - diff: its law on everything, small where it should be, its cost where it cannot be. */
 #include "helpers.h"
 
 #include <time.h>
@@ -17,7 +17,8 @@ diff_of(Arena *arena, const Delta *a, const Delta *b)
 	assert_true(delta_valid(&diff));
 	assert_status(delta_compose(arena, a, &diff, &result, &err), COLLAB_OK);
 	if (!delta_equal(&result, b))
-		fail_msg("%s with %s gives %s, not %s", ops_of(arena, a), ops_of(arena, &diff), ops_of(arena, &result), ops_of(arena, b));
+		fail_msg("%s with %s gives %s, not %s", ops_of(arena, a), ops_of(arena, &diff),
+				 ops_of(arena, &result), ops_of(arena, b));
 	return diff;
 }
 
@@ -41,15 +42,21 @@ test_small(void **state)
 	assert_diff(arena, "[{\"insert\":\"A\"}]", "[]", "[{\"delete\":1}]");
 	assert_diff(arena, "[{\"insert\":\"A\"}]", "[{\"insert\":\"AB\"}]", "[{\"retain\":1},{\"insert\":\"B\"}]");
 	assert_diff(arena, "[{\"insert\":\"AB\"}]", "[{\"insert\":\"A\"}]", "[{\"retain\":1},{\"delete\":1}]");
-	assert_diff(arena, "[{\"insert\":\"A\"}]", "[{\"insert\":\"A\",\"attributes\":{\"b\":1}}]", "[{\"retain\":1,\"attributes\":{\"b\":1}}]");
-	assert_diff(arena, "[{\"insert\":\"A\",\"attributes\":{\"b\":1}}]", "[{\"insert\":\"A\"}]", "[{\"retain\":1,\"attributes\":{\"b\":null}}]");
+	assert_diff(arena, "[{\"insert\":\"A\"}]", "[{\"insert\":\"A\",\"attributes\":{\"b\":1}}]",
+				"[{\"retain\":1,\"attributes\":{\"b\":1}}]");
+	assert_diff(arena, "[{\"insert\":\"A\",\"attributes\":{\"b\":1}}]", "[{\"insert\":\"A\"}]",
+				"[{\"retain\":1,\"attributes\":{\"b\":null}}]");
 	assert_diff(arena, "[{\"insert\":{\"e\":1}}]", "[{\"insert\":{\"e\":1}}]", "[]");
-	assert_diff(arena, "[{\"insert\":{\"e\":1}}]", "[{\"insert\":{\"e\":2}}]", "[{\"insert\":{\"e\":2}},{\"delete\":1}]");
-	assert_diff(arena, "[{\"insert\":\"the quick fox\"}]", "[{\"insert\":\"the slow fox!\"}]", "[{\"retain\":4},{\"insert\":\"slow\"},{\"delete\":5},{\"retain\":4},{\"insert\":\"!\"}]");
-	assert_diff(arena, "[{\"insert\":\"ab\"}]", "[{\"insert\":\"aab\"}]", "[{\"retain\":1},{\"insert\":\"a\"}]"); /* the ends overlap */
+	assert_diff(arena, "[{\"insert\":{\"e\":1}}]", "[{\"insert\":{\"e\":2}}]",
+				"[{\"insert\":{\"e\":2}},{\"delete\":1}]");
+	assert_diff(arena, "[{\"insert\":\"the quick fox\"}]", "[{\"insert\":\"the slow fox!\"}]",
+				"[{\"retain\":4},{\"insert\":\"slow\"},{\"delete\":5},{\"retain\":4},{\"insert\":\"!\"}]");
+	assert_diff(arena, "[{\"insert\":\"ab\"}]", "[{\"insert\":\"aab\"}]",
+				"[{\"retain\":1},{\"insert\":\"a\"}]"); /* the ends overlap */
 	assert_diff(arena, "[{\"insert\":\"aaa\"}]", "[{\"insert\":\"a\"}]", "[{\"retain\":1},{\"delete\":2}]");
 	/* only an insert can bring a null attribute */
-	assert_diff(arena, "[{\"insert\":\"abc\"}]", "[{\"insert\":\"a\"},{\"insert\":\"b\",\"attributes\":{\"k\":null}},{\"insert\":\"c\"}]",
+	assert_diff(arena, "[{\"insert\":\"abc\"}]",
+				"[{\"insert\":\"a\"},{\"insert\":\"b\",\"attributes\":{\"k\":null}},{\"insert\":\"c\"}]",
 				"[{\"retain\":1},{\"insert\":\"b\",\"attributes\":{\"k\":null}},{\"delete\":1}]");
 }
 
@@ -59,17 +66,21 @@ test_characters(void **state)
 {
 	Arena *arena = *state;
 
-	assert_diff(arena, "[{\"insert\":\"\xf0\x9f\x98\x80\"}]", "[{\"insert\":\"\xf0\x9f\x98\x81\"}]", "[{\"insert\":\"\xf0\x9f\x98\x81\"},{\"delete\":2}]");
-	assert_diff(arena, "[{\"insert\":\"x\xf0\x9f\x98\x80y\"}]", "[{\"insert\":\"x\xf0\x9f\x99\x80y\"}]", "[{\"retain\":1},{\"insert\":\"\xf0\x9f\x99\x80\"},{\"delete\":2}]");
-	assert_diff(arena, "[{\"insert\":\"\xc3\xa9\"}]", "[{\"insert\":\"\xc4\xa9\"}]", "[{\"insert\":\"\xc4\xa9\"},{\"delete\":1}]");
-	assert_diff(arena, "[{\"insert\":\"a\xc3\xa9\"}]", "[{\"insert\":\"\xc3\xa9\xc3\xa9\"}]", "[{\"insert\":\"\xc3\xa9\"},{\"delete\":1}]");
+	assert_diff(arena, "[{\"insert\":\"\xf0\x9f\x98\x80\"}]", "[{\"insert\":\"\xf0\x9f\x98\x81\"}]",
+				"[{\"insert\":\"\xf0\x9f\x98\x81\"},{\"delete\":2}]");
+	assert_diff(arena, "[{\"insert\":\"x\xf0\x9f\x98\x80y\"}]", "[{\"insert\":\"x\xf0\x9f\x99\x80y\"}]",
+				"[{\"retain\":1},{\"insert\":\"\xf0\x9f\x99\x80\"},{\"delete\":2}]");
+	assert_diff(arena, "[{\"insert\":\"\xc3\xa9\"}]", "[{\"insert\":\"\xc4\xa9\"}]",
+				"[{\"insert\":\"\xc4\xa9\"},{\"delete\":1}]");
+	assert_diff(arena, "[{\"insert\":\"a\xc3\xa9\"}]", "[{\"insert\":\"\xc3\xa9\xc3\xa9\"}]",
+				"[{\"insert\":\"\xc3\xa9\"},{\"delete\":1}]");
 }
 
 static void
 test_only_documents(void **state)
 {
-	Arena	   *arena = *state;
-	Delta		doc = delta_of(arena, "[{\"insert\":\"a\"}]"), change = delta_of(arena, "[{\"delete\":1}]"), out;
+	Arena *arena = *state;
+	Delta  doc = delta_of(arena, "[{\"insert\":\"a\"}]"), change = delta_of(arena, "[{\"delete\":1}]"), out;
 	CollabError err;
 
 	assert_status(delta_diff(arena, &doc, &change, &out, &err), COLLAB_MISMATCH);
@@ -133,7 +144,8 @@ test_scripts_are_shortest(void **state)
 	for (round = 0; round < 5000; round++)
 	{
 		uint32_t a[32], b[32];
-		uint32_t n = random_below(&random, 33), m = random_below(&random, 33), letters = 1 + random_below(&random, 4);
+		uint32_t n = random_below(&random, 33), m = random_below(&random, 33),
+				 letters = 1 + random_below(&random, 4);
 		uint32_t i, edits = 0, x = 0, y = 0;
 		Script	 script;
 
@@ -163,7 +175,10 @@ test_scripts_are_shortest(void **state)
 static void
 test_large(void **state)
 {
-	enum { SIZE = 300000 };
+	enum
+	{
+		SIZE = 300000
+	};
 	Arena  *arena = *state;
 	char   *a = malloc(SIZE + 32), *b = malloc(SIZE + 32);
 	Random	random;
@@ -190,8 +205,10 @@ test_large(void **state)
 		b[12 + random_below(&random, SIZE - 12)] = 'Z';
 	y = delta_of(arena, b);
 	diff = diff_of(arena, &x, &y);
-	assert_true(delta_length_change(&diff) == 0 && diff.count > 300 && diff.count <= 800); /* 200 times retain, insert, delete, or a little apart */
-	assert_true((double) (clock() - start) / CLOCKS_PER_SEC < 20); /* with sanitizers; a quadratic way would take hours */
+	assert_true(delta_length_change(&diff) == 0 && diff.count > 300 &&
+				diff.count <= 800); /* 200 times retain, insert, delete, or a little apart */
+	assert_true((double) (clock() - start) / CLOCKS_PER_SEC <
+				20); /* with sanitizers; a quadratic way would take hours */
 	free(a);
 	free(b);
 }
@@ -200,12 +217,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		arena_test(test_small),
-		arena_test(test_characters),
-		arena_test(test_only_documents),
-		arena_test(test_law),
-		arena_test(test_scripts_are_shortest),
-		arena_test(test_large),
+		arena_test(test_small), arena_test(test_characters),		   arena_test(test_only_documents),
+		arena_test(test_law),	arena_test(test_scripts_are_shortest), arena_test(test_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,29 +30,40 @@ test_messages(void **state)
 		int64_t		 where;
 		const char	*message;
 	} cases[] = {
-		{"[{\"insert\":\"a\"},{\"retain\":0}]", COLLAB_INVALID, 1, "op 1: \"retain\" must be a positive integer up to 2^53 - 1"},
+		{"[{\"insert\":\"a\"},{\"retain\":0}]", COLLAB_INVALID, 1,
+		 "op 1: \"retain\" must be a positive integer up to 2^53 - 1"},
 		{"[{\"delete\":-3}]", COLLAB_INVALID, 0, "op 0: \"delete\" must be a positive integer up to 2^53 - 1"},
 		{"[{\"delete\":1.5}]", COLLAB_INVALID, 0, "op 0: \"delete\" must be a positive integer up to 2^53 - 1"},
-		{"[{\"retain\":\"2\"}]", COLLAB_INVALID, 0, "op 0: \"retain\" must be a positive integer up to 2^53 - 1"},
-		{"[{\"retain\":1e999}]", COLLAB_INVALID, 0, "op 0: \"retain\" must be a positive integer up to 2^53 - 1"},
+		{"[{\"retain\":\"2\"}]", COLLAB_INVALID, 0,
+		 "op 0: \"retain\" must be a positive integer up to 2^53 - 1"},
+		{"[{\"retain\":1e999}]", COLLAB_INVALID, 0,
+		 "op 0: \"retain\" must be a positive integer up to 2^53 - 1"},
 		{"[{\"foo\":1}]", COLLAB_INVALID, 0, "op 0: unknown key \"foo\""},
 		{"[{\"insert\":\"a\",\"f\\u006fo\":1}]", COLLAB_INVALID, 0, "op 0: unknown key \"f\\u006fo\""},
-		{"[{\"insert\":\"a\",\"delete\":1}]", COLLAB_INVALID, 0, "op 0: only one of \"insert\", \"retain\" and \"delete\" can be given"},
+		{"[{\"insert\":\"a\",\"delete\":1}]", COLLAB_INVALID, 0,
+		 "op 0: only one of \"insert\", \"retain\" and \"delete\" can be given"},
 		{"[{\"insert\":\"a\",\"insert\":\"b\"}]", COLLAB_INVALID, 0, "op 0: a key is given twice"},
-		{"[{\"insert\":\"a\",\"attributes\":{},\"attributes\":{}}]", COLLAB_INVALID, 0, "op 0: a key is given twice"},
-		{"[{\"attributes\":{\"a\":1}}]", COLLAB_INVALID, 0, "op 0: needs one of \"insert\", \"retain\" and \"delete\""},
+		{"[{\"insert\":\"a\",\"attributes\":{},\"attributes\":{}}]", COLLAB_INVALID, 0,
+		 "op 0: a key is given twice"},
+		{"[{\"attributes\":{\"a\":1}}]", COLLAB_INVALID, 0,
+		 "op 0: needs one of \"insert\", \"retain\" and \"delete\""},
 		{"[{}]", COLLAB_INVALID, 0, "op 0: needs one of \"insert\", \"retain\" and \"delete\""},
 		{"[1]", COLLAB_INVALID, 0, "op 0: must be an object"},
 		{"[{\"insert\":null}]", COLLAB_INVALID, 0, "op 0: \"insert\" must be a text or an embed, not null"},
 		{"[{\"insert\":\"a\",\"attributes\":[]}]", COLLAB_INVALID, 0, "op 0: \"attributes\" must be an object"},
-		{"[{\"delete\":1,\"attributes\":{\"a\":1}}]", COLLAB_INVALID, 0, "op 0: a \"delete\" cannot have attributes"},
-		{"[{\"retain\":{\"image\":1}}]", COLLAB_MISMATCH, 0, "op 0: no handler for embed changes of type \"image\""},
+		{"[{\"delete\":1,\"attributes\":{\"a\":1}}]", COLLAB_INVALID, 0,
+		 "op 0: a \"delete\" cannot have attributes"},
+		{"[{\"retain\":{\"image\":1}}]", COLLAB_MISMATCH, 0,
+		 "op 0: no handler for embed changes of type \"image\""},
 		{"[{\"retain\":{}}]", COLLAB_INVALID, 0, "op 0: an object in \"retain\" must be {\"delta\": [ops]}"},
-		{"[{\"retain\":{\"delta\":{}}}]", COLLAB_INVALID, 0, "op 0: an object in \"retain\" must be {\"delta\": [ops]}"},
-		{"[{\"retain\":{\"delta\":[],\"x\":1}}]", COLLAB_INVALID, 0, "op 0: an object in \"retain\" must be {\"delta\": [ops]}"},
-		{"[{\"insert\":\"a\"},{\"retain\":{\"delta\":[{\"retain\":1},{\"retain\":{\"delta\":[{\"delete\":0}]}}]}}]", COLLAB_INVALID, 1,
-		"op 1 > 1 > 0: \"delete\" must be a positive integer up to 2^53 - 1"},
-		{"[{\"retain\":9007199254740991,\"attributes\":{\"a\":1}},{\"delete\":1}]", COLLAB_INVALID, 1, "op 1: the lengths add up to more than 2^53 - 1"},
+		{"[{\"retain\":{\"delta\":{}}}]", COLLAB_INVALID, 0,
+		 "op 0: an object in \"retain\" must be {\"delta\": [ops]}"},
+		{"[{\"retain\":{\"delta\":[],\"x\":1}}]", COLLAB_INVALID, 0,
+		 "op 0: an object in \"retain\" must be {\"delta\": [ops]}"},
+		{"[{\"insert\":\"a\"},{\"retain\":{\"delta\":[{\"retain\":1},{\"retain\":{\"delta\":[{\"delete\":0}]}}]}}]",
+		 COLLAB_INVALID, 1, "op 1 > 1 > 0: \"delete\" must be a positive integer up to 2^53 - 1"},
+		{"[{\"retain\":9007199254740991,\"attributes\":{\"a\":1}},{\"delete\":1}]", COLLAB_INVALID, 1,
+		 "op 1: the lengths add up to more than 2^53 - 1"},
 		{"{\"ops\":{}}", COLLAB_INVALID, -1, "\"ops\" must be an array"},
 		{"{\"ops\":[],\"ops\":[]}", COLLAB_INVALID, -1, "\"ops\" is given twice"},
 		{"{\"ops\":[],\"x\":1}", COLLAB_INVALID, -1, "\"ops\" stands alone"},
@@ -60,11 +71,14 @@ test_messages(void **state)
 		{"{}", COLLAB_INVALID, -1, "\"ops\" is missing"},
 		{"1", COLLAB_INVALID, 0, "a Delta is {\"ops\": [...]} or an array of ops"},
 		{"{\"type\":\"insert\",\"content\":\"x\"}", COLLAB_INVALID, -1, "\"pos\" is missing"},
-		{"{\"type\":\"insert\",\"pos\":-1,\"content\":\"x\"}", COLLAB_INVALID, -1, "\"pos\" must not be negative"},
+		{"{\"type\":\"insert\",\"pos\":-1,\"content\":\"x\"}", COLLAB_INVALID, -1,
+		 "\"pos\" must not be negative"},
 		{"{\"type\":\"insert\",\"pos\":1}", COLLAB_INVALID, -1, "\"content\" is missing"},
-		{"{\"type\":\"insert\",\"pos\":1,\"content\":{\"a\":1}}", COLLAB_INVALID, -1, "\"content\" must be a text"},
+		{"{\"type\":\"insert\",\"pos\":1,\"content\":{\"a\":1}}", COLLAB_INVALID, -1,
+		 "\"content\" must be a text"},
 		{"{\"type\":\"delete\",\"pos\":1}", COLLAB_INVALID, -1, "\"length\" is missing"},
-		{"{\"type\":\"move\",\"pos\":1,\"length\":1}", COLLAB_INVALID, -1, "\"type\" must be \"insert\" or \"delete\""},
+		{"{\"type\":\"move\",\"pos\":1,\"length\":1}", COLLAB_INVALID, -1,
+		 "\"type\" must be \"insert\" or \"delete\""},
 		{"{\"pos\":1,\"length\":1}", COLLAB_INVALID, -1, "\"type\" must be \"insert\" or \"delete\""},
 		{"[{\"insert\":\"a\"}", COLLAB_SYNTAX, 15, "unexpected end of JSON at byte 15"},
 		{"[{\"insert\":\"a\"},]", COLLAB_SYNTAX, 16, "expected a JSON value at byte 16"},
@@ -72,7 +86,8 @@ test_messages(void **state)
 		{"", COLLAB_SYNTAX, 0, "unexpected end of JSON at byte 0"},
 		{"[{\"insert\":\"\\ud800\"}]", COLLAB_SURROGATE, 12, "lone surrogate at byte 12"},
 		{"[{\"insert\":\"\\u0000\"}]", COLLAB_INVALID, 12, "U+0000 is not allowed at byte 12"},
-		{"[{\"insert\":\"a\",\"attributes\":{\"k\":\"\\u0000\"}}]", COLLAB_INVALID, 34, "U+0000 is not allowed at byte 34"},
+		{"[{\"insert\":\"a\",\"attributes\":{\"k\":\"\\u0000\"}}]", COLLAB_INVALID, 34,
+		 "U+0000 is not allowed at byte 34"},
 		{"[{\"insert\":{\"n\":1e400}}]", COLLAB_INVALID, 21, "number out of range at byte 21"},
 	};
 	size_t i;
@@ -86,7 +101,9 @@ test_messages(void **state)
 		assert_string_equal(err.message, cases[i].message);
 		if (err.where != cases[i].where)
 			fail_msg("%s: where is %d", cases[i].json, (int) err.where);
-		assert_status(delta_parse(*state, cases[i].json, strlen(cases[i].json), &delta_limits_none, &(Delta) {NULL, 0}, NULL), cases[i].status);
+		assert_status(delta_parse(*state, cases[i].json, strlen(cases[i].json), &delta_limits_none,
+								  &(Delta){NULL, 0}, NULL),
+					  cases[i].status);
 	}
 }
 
@@ -100,10 +117,12 @@ test_limits(void **state)
 		const char *message; /* NULL: within the limits */
 	} cases[] = {
 		{"[{\"retain\":1},{\"insert\":\"a\"},{\"delete\":1}]", NULL},
-		{"[{\"retain\":1},{\"insert\":\"a\"},{\"delete\":1},{\"retain\":1,\"attributes\":{\"a\":1}}]", "more than 3 ops"},
+		{"[{\"retain\":1},{\"insert\":\"a\"},{\"delete\":1},{\"retain\":1,\"attributes\":{\"a\":1}}]",
+		 "more than 3 ops"},
 		{"[{\"insert\":\"abcde\"}]", NULL},
 		{"[{\"insert\":\"abcdef\"}]", "op 0: more than 5 units are inserted"},
-		{"[{\"insert\":\"a\xf0\x9f\x98\x80\"},{\"retain\":1},{\"insert\":\"bcd\"}]", "op 2: more than 5 units are inserted"},
+		{"[{\"insert\":\"a\xf0\x9f\x98\x80\"},{\"retain\":1},{\"insert\":\"bcd\"}]",
+		 "op 2: more than 5 units are inserted"},
 		{"[{\"insert\":\"x\",\"attributes\":{\"a\":1,\"b\":2}}]", NULL},
 		{"[{\"insert\":\"x\",\"attributes\":{\"a\":1,\"b\":2,\"c\":3}}]", "op 0: more than 2 attributes"},
 		{"[{\"insert\":\"x\",\"attributes\":{\"a\":\"1234567\"}}]", NULL},
@@ -205,7 +224,9 @@ static void
 test_depth_survives_printing(void **state)
 {
 	static const char *const forms[][2] = {
-		{"[{\"insert\":", "}]"}, {"{\"ops\":[{\"insert\":", "}]}"}, {"[{\"insert\":\"x\",\"attributes\":{\"a\":", "}}]"},
+		{"[{\"insert\":", "}]"},
+		{"{\"ops\":[{\"insert\":", "}]}"},
+		{"[{\"insert\":\"x\",\"attributes\":{\"a\":", "}}]"},
 		{"{\"type\":\"insert\",\"pos\":0,\"content\":\"x\",\"attributes\":{\"a\":", "}}"},
 	};
 	Arena *arena = *state;
@@ -235,11 +256,13 @@ test_depth_survives_printing(void **state)
 			{
 				accepted++;
 				delta_print(&delta, &again);
-				assert_status(delta_parse(arena, again.data, again.size, &delta_limits_none, &reread, &err), COLLAB_OK);
+				assert_status(delta_parse(arena, again.data, again.size, &delta_limits_none, &reread, &err),
+							  COLLAB_OK);
 				assert_true(delta_equal(&delta, &reread));
 				buf_clear(&again);
 				delta_encode(&delta, &again);
-				assert_status(delta_decode(arena, (uint8_t *) again.data, again.size, &reread, &err), COLLAB_OK);
+				assert_status(delta_decode(arena, (uint8_t *) again.data, again.size, &reread, &err),
+							  COLLAB_OK);
 			}
 			else
 				assert_status(err.status, COLLAB_LIMIT);
@@ -254,11 +277,16 @@ static void
 test_round_trip(void **state)
 {
 	static const char *const same[] = {
-		"[]", "[{\"insert\":\"a\"}]", "[{\"retain\":9007199254740990},{\"insert\":\"a\"}]", "[{\"insert\":\"\\\"\\\\\\n\\u0001\"}]",
+		"[]",
+		"[{\"insert\":\"a\"}]",
+		"[{\"retain\":9007199254740990},{\"insert\":\"a\"}]",
+		"[{\"insert\":\"\\\"\\\\\\n\\u0001\"}]",
 		"[{\"retain\":5},{\"insert\":\"Hello\",\"attributes\":{\"bold\":true,\"color\":\"red\"}},{\"delete\":2}]",
-		"[{\"insert\":{\"image\":\"x.png\"},\"attributes\":{\"alt\":\"y\"}}]", "[{\"insert\":7},{\"insert\":false},{\"insert\":[1,{\"a\":null}]}]",
+		"[{\"insert\":{\"image\":\"x.png\"},\"attributes\":{\"alt\":\"y\"}}]",
+		"[{\"insert\":7},{\"insert\":false},{\"insert\":[1,{\"a\":null}]}]",
 		"[{\"retain\":{\"delta\":[{\"attributes\":{\"b\":null},\"retain\":1},{\"insert\":\"x\"}]},\"attributes\":{\"c\":1}}]",
-		"[{\"retain\":1,\"attributes\":{\"\":null,\"\\n\":{},\"!\":0.5}}]", "[{\"insert\":\"\xf0\x9f\x98\x80\xe2\x82\xac\"}]",
+		"[{\"retain\":1,\"attributes\":{\"\":null,\"\\n\":{},\"!\":0.5}}]",
+		"[{\"insert\":\"\xf0\x9f\x98\x80\xe2\x82\xac\"}]",
 		"[{\"retain\":{\"delta\":[]}}]",
 	};
 	size_t i;
