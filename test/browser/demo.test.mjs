@@ -144,13 +144,16 @@ test('the other\'s cursor is shown, named, in its colour, and moves with the tex
   await grace.carets.first().waitFor();
   assert.equal(await grace.flags.first().textContent(), 'Ada');
   const color = await grace.carets.first().evaluate((caret) => caret.style.backgroundColor);
-  const own = await ada.root.evaluate((desk) => getComputedStyle(desk).getPropertyValue('--person'));
-  assert.equal(color, `rgb(${own.match(/[0-9a-f]{2}/g).map((hex) => parseInt(hex, 16)).join(', ')})`);
+  const persons = await ada.root.evaluate((desk) => getComputedStyle(desk).getPropertyValue('--person'));
+  assert.equal(color, `rgb(${persons.match(/[0-9a-f]{2}/g).map((hex) => parseInt(hex, 16)).join(', ')})`);
   const position = () => page.evaluate(() => (
     window.collab.clients[1].presence.find(({ self }) => !self)?.cursor?.position));
-  const before = await position();
+  const own = () => page.evaluate(() => window.collab.editors[0].getSelection().index);
+  await eventually(async () => (await own()) > 0 && (await position()) === (await own()), { what: 'the cursor is where it is' });
   stack.sql("SELECT collab.insert_text('cursors', 0, 'zero ')");
-  await eventually(async () => (await position()) === before + 5, { what: 'the cursor moves with the text' });
+  await eventually(async () => (await grace.text()).startsWith('zero') && (await position()) === (await own()),
+    { what: 'the cursor moves with the text' });
+  assert.ok((await own()) > 5);
   assert.equal(await grace.carets.count(), 1);
   await picture(page, 'demo-cursors');
   await page.close();
