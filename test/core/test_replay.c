@@ -226,6 +226,52 @@ parse(Arena *arena, const char *json)
 	return must_parse(arena, json, strlen(json));
 }
 
+/* One change after another; what comes out stands in the test. */
+static void
+test_worked_examples(void **state)
+{
+	static const char *const cases[][3] = {
+		{"[{\"retain\":5},{\"insert\":\"x\"}]", "[{\"retain\":5},{\"delete\":1}]", "[]"},
+		{"[{\"retain\":5,\"attributes\":{\"b\":1}},{\"insert\":\"x\"}]", "[{\"retain\":5},{\"delete\":1}]",
+		 "[{\"retain\":5,\"attributes\":{\"b\":1}}]"},
+		{"[{\"retain\":2},{\"delete\":3}]", "[{\"retain\":2},{\"insert\":\"x\"}]",
+		 "[{\"retain\":2},{\"insert\":\"x\"},{\"delete\":3}]"},
+		{"[{\"insert\":\"a\"},{\"retain\":1},{\"insert\":\"b\"},{\"delete\":1}]",
+		 "[{\"retain\":1},{\"delete\":1}]", "[{\"insert\":\"ab\"},{\"delete\":2}]"},
+		{"[{\"insert\":\"abc\"}]", "[{\"retain\":5},{\"insert\":\"Z\"},{\"delete\":2}]",
+		 "[{\"insert\":\"abc\"},{\"retain\":2},{\"insert\":\"Z\"},{\"delete\":2}]"},
+		{"[{\"retain\":2,\"attributes\":{\"b\":1}}]", "[{\"retain\":3,\"attributes\":{\"b\":null}}]",
+		 "[{\"retain\":3,\"attributes\":{\"b\":null}}]"},
+		{"[{\"insert\":\"ab\",\"attributes\":{\"b\":1}},{\"insert\":\"c\"}]",
+		 "[{\"retain\":2,\"attributes\":{\"b\":null}}]", "[{\"insert\":\"abc\"}]"},
+		{"[{\"delete\":2}]", "[{\"delete\":2}]", "[{\"delete\":4}]"},
+		{"[{\"retain\":{\"delta\":[{\"retain\":1},{\"delete\":1}]}}]",
+		 "[{\"retain\":{\"delta\":[{\"retain\":1},{\"delete\":1}]}}]",
+		 "[{\"retain\":{\"delta\":[{\"retain\":1},{\"delete\":2}]}}]"},
+		{"[{\"retain\":3}]", "[{\"retain\":1},{\"retain\":{\"delta\":[{\"insert\":\"x\"}]}}]",
+		 "[{\"retain\":1},{\"retain\":{\"delta\":[{\"insert\":\"x\"}]}}]"},
+		{"[]", "[]", "[]"},
+	};
+	Arena  arena;
+	size_t i;
+
+	(void) state;
+	arena_init(&arena, collab_malloc_alloc);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Replay *replay = new_replay(false);
+		Delta	first = parse(&arena, cases[i][0]);
+		Delta	second = parse(&arena, cases[i][1]);
+		Delta	expected = parse(&arena, cases[i][2]);
+
+		assert_int_equal(replay_apply(replay, &first, NULL), COLLAB_OK);
+		assert_int_equal(replay_apply(replay, &second, NULL), COLLAB_OK);
+		check_content(replay, &expected, &arena, cases[i][0], i);
+		replay_free(replay);
+	}
+	arena_free(&arena);
+}
+
 /* Failures change nothing and say what they are. */
 static void
 test_refused_changes(void **state)
@@ -439,10 +485,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_small_documents), cmocka_unit_test(test_large_documents),
-		cmocka_unit_test(test_changes),			cmocka_unit_test(test_large_changes),
-		cmocka_unit_test(test_refused_changes), cmocka_unit_test(test_huge_counts),
-		cmocka_unit_test(test_memory),			cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_worked_examples), cmocka_unit_test(test_small_documents),
+		cmocka_unit_test(test_large_documents), cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_large_changes),	cmocka_unit_test(test_refused_changes),
+		cmocka_unit_test(test_huge_counts),		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	seed = test_seed("replay", 4242);
