@@ -18,8 +18,11 @@ CollabStatus rebase_create(CollabAlloc alloc, const Delta *pieces, uint32_t coun
 						   Rebase **out) COLLAB_MUST_CHECK;
 void		 rebase_free(Rebase *rebase);
 uint32_t	 rebase_count(const Rebase *rebase); /* pieces left */
-/* Carries one event through all pieces. carried (may be NULL, then it is not computed past the last piece) receives e
- * after the last piece, in `arena`. */
+/*
+ * Carries one event through all pieces. carried (may be NULL, then it is not computed past the last piece) receives e
+ * after the last piece, in `arena`. A failure (memory, COLLAB_LIMIT, embed changes that do not fit each other) may come when
+ * some pieces have moved and others not: after it, or after an allocator that jumped out, only rebase_free is left.
+ */
 CollabStatus rebase_event(Rebase *rebase, Arena *arena, const Delta *event, bool event_first, Delta *carried,
 						  CollabError *err) COLLAB_MUST_CHECK;
 /* Piece i (0 = first of those left) as it stands now, copied into the arena. */

@@ -223,12 +223,12 @@ compose_in_place(OpTree *content, const Delta *change, const Plan *plan)
 
 /* The content is copied, composed and taken in anew, in a store of its own; the old one goes when that has worked. */
 static CollabStatus
-compose_anew(Replay *replay, const Planner *planner, const Plan *plan)
+compose_anew(Replay *replay, const Planner *planner)
 {
 	OpStore		*store = &replay->stores[!replay->current];
 	Delta		 composed;
 	OpTree		 tree;
-	CollabStatus status = plan_compose(planner, plan, &composed);
+	CollabStatus status = plan_compose(planner, &composed);
 
 	if (status != COLLAB_OK)
 		return status;
@@ -261,7 +261,7 @@ replay_apply(Replay *replay, const Delta *change, CollabError *err)
 		return status;
 	memory = plan_memory(&plan, content);
 	if (memory > MEMORY_FREE + MEMORY_FACTOR * OPTREE_PAGE * (size_t) content->leaves)
-		status = compose_anew(replay, &planner, &plan);
+		status = compose_anew(replay, &planner);
 	else if (!opstore_reserve(content->store, memory))
 		status = delta_nomem(err);
 	else if (!compose_in_place(content, change, &plan))

@@ -139,29 +139,16 @@ plan_format(const Planner *planner, Plan *plan, int64_t position, const DeltaOp 
 }
 
 CollabStatus
-plan_compose(const Planner *planner, const Plan *plan, Delta *out)
+plan_compose(const Planner *planner, Delta *out)
 {
-	int64_t		 missing = plan->base - planner->content->sum[OPTREE_NEW];
 	Delta		 content;
 	CollabStatus status = optree_delta(planner->content, planner->arena, &content);
 
 	if (status != COLLAB_OK)
 		return collab_fail(planner->err, status, -1, "the content is too large, or out of memory");
-	if (missing > 0)
-	{
-		/* of inserts only, it would be taken for a document: say that it is a change that goes on */
-		DeltaOp *ops = arena_array(planner->arena, (size_t) content.count + 1, sizeof(DeltaOp));
-
-		if (ops == NULL)
-			return delta_nomem(planner->err);
-		if (content.count > 0)
-			memcpy(ops, content.ops, content.count * sizeof(DeltaOp));
-		memset(&ops[content.count], 0, sizeof(DeltaOp));
-		ops[content.count].kind = DELTA_RETAIN;
-		ops[content.count++].units = missing;
-		content.ops = ops;
-	}
-	return delta_compose(planner->arena, &content, planner->change, out, planner->err);
+	return planner->is_document
+			   ? delta_compose(planner->arena, &content, planner->change, out, planner->err)
+			   : delta_compose_changes(planner->arena, &content, planner->change, out, planner->err);
 }
 
 /* What needs no look at the content; sets *look where one is needed. */
@@ -204,7 +191,7 @@ survey(const Planner *planner, Plan *plan, bool *look)
 	{
 		Delta composed;
 
-		return plan_compose(planner, plan, &composed);
+		return plan_compose(planner, &composed);
 	}
 	return COLLAB_OK;
 }

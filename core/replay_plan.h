@@ -41,7 +41,7 @@ typedef struct Planner
 /* COLLAB_OK: composing the change as planned cannot fail but for memory, and not for that if plan_memory() bytes are reserved. */
 CollabStatus plan_change(const Planner *planner, Plan *plan) COLLAB_MUST_CHECK;
 /* The other way: the whole content composed with the change, in the arena. */
-CollabStatus plan_compose(const Planner *planner, const Plan *plan, Delta *out) COLLAB_MUST_CHECK;
+CollabStatus plan_compose(const Planner *planner, Delta *out) COLLAB_MUST_CHECK;
 size_t		 plan_memory(const Plan *plan, const OpTree *content);
 
 #endif

@@ -113,25 +113,6 @@ test_large_documents(void **state)
 	run_document(seed + 2, &random_rich, LARGE_CHANGES, 10);
 }
 
-/* What compose makes of two changes; where the content ends before the next change does, the missing part is retained. */
-static CollabStatus
-compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out)
-{
-	int64_t missing = delta_base_length(b) - (delta_base_length(a) + delta_length_change(a));
-	Delta	padded;
-
-	if (missing <= 0)
-		return delta_compose(arena, a, b, out, NULL);
-	padded.ops = arena_array(arena, a->count + 1, sizeof(DeltaOp));
-	padded.count = a->count + 1;
-	if (a->count > 0)
-		memcpy(padded.ops, a->ops, a->count * sizeof(DeltaOp));
-	memset(&padded.ops[a->count], 0, sizeof(DeltaOp));
-	padded.ops[a->count].kind = DELTA_RETAIN;
-	padded.ops[a->count].units = missing;
-	return delta_compose(arena, &padded, b, out, NULL);
-}
-
 /* Changes composed with changes: of a document (then they hold embed changes), or of nothing in particular. */
 static void
 run_changes(uint64_t run, const RandomProfile *profile, bool loose, int changes)
@@ -152,7 +133,7 @@ run_changes(uint64_t run, const RandomProfile *profile, bool loose, int changes)
 		Delta		 change = loose ? random_loose_change(&random, &arena, profile)
 									: random_edit(&random, &arena, profile, &document);
 		Delta		 next;
-		CollabStatus status = compose_changes(&arena, &composed, &change, &next);
+		CollabStatus status = delta_compose_changes(&arena, &composed, &change, &next, NULL);
 
 		/* a refused change (a cut pair, an embed that compose takes for shorter than it is) leaves everything as it is */
 		assert_int_equal(replay_check(replay, &change, &error), status);
