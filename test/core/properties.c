@@ -122,30 +122,6 @@ property_tp1(Random *random, Arena *arena, const RandomProfile *profile)
 }
 
 /*
- * Composes two changes of the same document; an insert-only first change counts as a document to delta_compose, which
- * the second may outgrow.
- */
-static CollabStatus
-compose_changes(Arena *arena, const Delta *a, const Delta *b, Delta *out, CollabError *err)
-{
-	Replay	   *replay;
-	CollabStatus status;
-
-	if (a->count == 0 || !delta_is_document(a) || delta_base_length(b) <= delta_length(a))
-		return delta_compose(arena, a, b, out, err);
-	status = replay_create(collab_malloc_alloc, false, &replay);
-	if (status != COLLAB_OK)
-		return status;
-	status = replay_apply(replay, a, err);
-	if (status == COLLAB_OK)
-		status = replay_apply(replay, b, err);
-	if (status == COLLAB_OK)
-		status = replay_delta(replay, arena, out);
-	replay_free(replay);
-	return status;
-}
-
-/*
  * quill-delta keeps the nulls of b's attributes (which remove) over a retain of a, but drops them over a change
  * of an embed. The engine does the same, and there the compose law does not hold.
  */
@@ -172,7 +148,7 @@ compose_law(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 	if (compose_drops_nulls(a, b))
 		return NULL;
 	TRY(delta_compose(arena, doc, a, &da, ERR));
-	TRY(compose_changes(arena, a, b, &ab, ERR));
+	TRY(delta_compose_changes(arena, a, b, &ab, ERR));
 	CANONICAL(ab);
 	TRY(delta_compose(arena, &da, b, &left, ERR));
 	TRY(delta_compose(arena, doc, &ab, &right, ERR));
@@ -328,10 +304,7 @@ replay_fold(Random *random, Arena *arena, const RandomProfile *profile, Replay *
 
 		/* The same changes composed with each other instead of onto the document. */
 		TRY(replay_apply(changes, &change, ERR));
-		if (fold.count > 0 && delta_is_document(&fold) && delta_base_length(&change) > delta_length(&fold))
-			TRY(replay_delta(changes, arena, &fold));
-		else
-			TRY(delta_compose(arena, &fold, &change, &fold, ERR));
+		TRY(delta_compose_changes(arena, &fold, &change, &fold, ERR));
 		fault = replay_holds(arena, changes, &fold);
 		if (fault != NULL)
 			return context(arena, fault, "fold, change", &fold, &change, NULL);
