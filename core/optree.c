@@ -533,8 +533,7 @@ size_t
 optree_memory_for(const OpTree *tree, size_t splits, size_t bytes)
 {
 	size_t height = (size_t) tree->height;
-	/* every page there is may be full and split once, but a half must be filled up before it splits again */
-	size_t inners = splits * height < tree->inners ? splits * height : tree->inners;
+	size_t pages;
 
 	if (height == 0)
 	{
@@ -546,8 +545,12 @@ optree_memory_for(const OpTree *tree, size_t splits, size_t bytes)
 		if (body <= OPTREE_BODY)
 			return 2 * page_for(body);
 	}
-	inners += splits / 8 + height + 2;
-	return (splits + inners + (height == 0 ? 2 : 0)) * OPTREE_PAGE;
+	/* every inner page may be full and split once; then its halves must be filled up before they split again */
+	pages = splits + (splits * height < tree->inners ? splits * height : tree->inners) + splits / 8 + 1;
+	/* and the only page, if it is small, may become a full one first */
+	if (tree->root->room < OPTREE_BODY && height == 0)
+		pages += 2;
+	return pages * OPTREE_PAGE;
 }
 
 /* ---- taking pages out ---- */

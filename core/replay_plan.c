@@ -160,7 +160,7 @@ survey(const Planner *planner, Plan *plan, bool *look)
 	uint32_t	  i;
 
 	*look = planner->pairs;
-	plan->splits = 1; /* what is missing at the end */
+	plan->splits = planner->is_document ? 0 : 1; /* what is missing at the end */
 	for (i = 0; i < planner->change->count; i++)
 	{
 		const DeltaOp *op = &planner->change->ops[i];
