@@ -7,7 +7,7 @@ static bool
 same_attrs(const DeltaOp *a, const DeltaOp *b)
 {
 	return a->attrs.bytes == b->attrs.bytes &&
-		(a->attrs.bytes == 0 || memcmp(a->attrs.data, b->attrs.data, a->attrs.bytes) == 0);
+		   (a->attrs.bytes == 0 || memcmp(a->attrs.data, b->attrs.data, a->attrs.bytes) == 0);
 }
 
 /* Decodes one UTF-8 character; 0 on malformed input (NUL is refused as well: a document never holds it). */
@@ -15,9 +15,9 @@ static uint32_t
 next_character(const uint8_t **at, const uint8_t *end)
 {
 	const uint8_t *p = *at;
-	uint32_t	more = *p < 0x80 ? 0 : *p < 0xc2 ? 4 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : *p < 0xf5 ? 3 : 4;
-	uint32_t	c = more == 0 ? *p : more == 1 ? *p & 0x1f : more == 2 ? *p & 0x0f : *p & 0x07;
-	uint32_t	i;
+	uint32_t	   more = *p < 0x80 ? 0 : *p < 0xc2 ? 4 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : *p < 0xf5 ? 3 : 4;
+	uint32_t	   c = more == 0 ? *p : more == 1 ? *p & 0x1f : more == 2 ? *p & 0x0f : *p & 0x07;
+	uint32_t	   i;
 
 	if (more == 4 || (uint32_t) (end - p) <= more)
 		return 0;
@@ -38,12 +38,12 @@ text_fault(const DeltaOp *op)
 {
 	const uint8_t *at = (const uint8_t *) op->data;
 	const uint8_t *end = at + op->bytes;
-	int64_t		units = 0;
-	bool		ascii = true;
+	int64_t		   units = 0;
+	bool		   ascii = true;
 
 	while (at < end)
 	{
-		uint32_t	c = next_character(&at, end);
+		uint32_t c = next_character(&at, end);
 
 		if (c == 0)
 			return "text is not UTF-8, or holds NUL";
@@ -60,12 +60,12 @@ text_fault(const DeltaOp *op)
 static bool
 read_varint(const uint8_t **at, const uint8_t *end, uint32_t *value)
 {
-	uint32_t	shift = 0;
+	uint32_t shift = 0;
 
 	*value = 0;
 	while (*at < end && shift < 35)
 	{
-		uint8_t		byte = *(*at)++;
+		uint8_t byte = *(*at)++;
 
 		*value |= (uint32_t) (byte & 0x7f) << shift;
 		if (byte < 0x80)
@@ -78,15 +78,15 @@ read_varint(const uint8_t **at, const uint8_t *end, uint32_t *value)
 static const char *
 json_fault(const char *data, uint32_t bytes, Buf *scratch)
 {
-	JsonReader	reader;
-	Arena		arena;
-	bool		good;
+	JsonReader reader;
+	Arena	   arena;
+	bool	   good;
 
 	arena_init(&arena, collab_malloc_alloc);
 	buf_clear(scratch);
 	json_init(&reader, data, bytes, 1000);
 	good = json_canonical(&reader, &arena, scratch) && json_end(&reader) && scratch->size == bytes &&
-		memcmp(scratch->data, data, bytes) == 0;
+		   memcmp(scratch->data, data, bytes) == 0;
 	arena_free(&arena);
 	return good ? NULL : "a value is not canonical JSON";
 }
@@ -97,14 +97,14 @@ attrs_fault(const DeltaOp *op, Buf *scratch)
 	const uint8_t *at = op->attrs.data;
 	const uint8_t *end = at + op->attrs.bytes;
 	const uint8_t *last = NULL;
-	uint32_t	last_size = 0;
+	uint32_t	   last_size = 0;
 
 	while (at < end)
 	{
-		uint32_t	size;
+		uint32_t	   size;
 		const uint8_t *key;
-		const char *fault;
-		int			order;
+		const char	  *fault;
+		int			   order;
 
 		if (!read_varint(&at, end, &size) || size > (size_t) (end - at))
 			return "broken key in attributes";

@@ -13,26 +13,29 @@
 #define MAX_PIECES 4
 
 /* A result of the engine on input that it has to accept, or the return of the property with the reason. */
-#define TRY(call) \
-	do { \
-		CollabError error_ = {COLLAB_OK, -1, ""}; \
-		CollabStatus status_ = (call); \
-		if (status_ != COLLAB_OK) \
-			return fail(arena, "%s: %s: %s", #call, collab_status_name(status_), error_.message); \
+#define TRY(call)                                                                                            \
+	do                                                                                                       \
+	{                                                                                                        \
+		CollabError	 error_ = {COLLAB_OK, -1, ""};                                                           \
+		CollabStatus status_ = (call);                                                                       \
+		if (status_ != COLLAB_OK)                                                                            \
+			return fail(arena, "%s: %s: %s", #call, collab_status_name(status_), error_.message);            \
 	} while (0)
 #define ERR (&error_)
 
-#define CANONICAL(delta) \
-	do { \
-		const char *fault_ = canonical_fault(&(delta)); \
-		if (fault_ != NULL) \
-			return fail(arena, "%s: %s: %s", #delta, fault_, show(arena, &(delta))); \
+#define CANONICAL(delta)                                                                                     \
+	do                                                                                                       \
+	{                                                                                                        \
+		const char *fault_ = canonical_fault(&(delta));                                                      \
+		if (fault_ != NULL)                                                                                  \
+			return fail(arena, "%s: %s: %s", #delta, fault_, show(arena, &(delta)));                         \
 	} while (0)
 
-#define EQUAL(a, b) \
-	do { \
-		if (!same(&(a), &(b))) \
-			return fail(arena, "%s is %s\n  but %s is %s", #a, show(arena, &(a)), #b, show(arena, &(b))); \
+#define EQUAL(a, b)                                                                                          \
+	do                                                                                                       \
+	{                                                                                                        \
+		if (!same(&(a), &(b)))                                                                               \
+			return fail(arena, "%s is %s\n  but %s is %s", #a, show(arena, &(a)), #b, show(arena, &(b)));    \
 	} while (0)
 
 static const char *fail(Arena *arena, const char *fmt, ...) COLLAB_PRINTF(2, 3);
@@ -40,9 +43,9 @@ static const char *fail(Arena *arena, const char *fmt, ...) COLLAB_PRINTF(2, 3);
 static const char *
 fail(Arena *arena, const char *fmt, ...)
 {
-	va_list		args;
-	int			size;
-	char	   *message;
+	va_list args;
+	int		size;
+	char   *message;
 
 	va_start(args, fmt);
 	size = vsnprintf(NULL, 0, fmt, args);
@@ -62,16 +65,16 @@ context(Arena *arena, const char *fault, const char *names, const Delta *a, cons
 {
 	if (fault == NULL)
 		return NULL;
-	return fail(arena, "%s\n  of (%s)\n  %s\n  %s\n  %s", fault, names, show(arena, a), b != NULL ? show(arena, b) : "",
-				c != NULL ? show(arena, c) : "");
+	return fail(arena, "%s\n  of (%s)\n  %s\n  %s\n  %s", fault, names, show(arena, a),
+				b != NULL ? show(arena, b) : "", c != NULL ? show(arena, c) : "");
 }
 
 /* Equality judged twice: by the engine and by the printed text, which are unequal exactly together. */
 static bool
 same(const Delta *a, const Delta *b)
 {
-	Buf			texts[2];
-	bool		equal;
+	Buf	 texts[2];
+	bool equal;
 
 	buf_init(&texts[0], collab_malloc_alloc);
 	buf_init(&texts[1], collab_malloc_alloc);
@@ -93,7 +96,7 @@ is_insert(const DeltaOp *op)
 static const char *
 tp1(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 {
-	Delta		da, db, b2, a2, left, right;
+	Delta da, db, b2, a2, left, right;
 
 	TRY(delta_compose(arena, doc, a, &da, ERR));
 	TRY(delta_compose(arena, doc, b, &db, ERR));
@@ -114,9 +117,9 @@ tp1(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 static const char *
 property_tp1(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
-	Delta		a = random_change(random, arena, profile, &doc);
-	Delta		b = random_change(random, arena, profile, &doc);
+	Delta doc = random_document(random, arena, profile);
+	Delta a = random_change(random, arena, profile, &doc);
+	Delta b = random_change(random, arena, profile, &doc);
 
 	return context(arena, tp1(arena, &doc, &a, &b), "doc, a, b", &doc, &a, &b);
 }
@@ -128,9 +131,9 @@ property_tp1(Random *random, Arena *arena, const RandomProfile *profile)
 static bool
 compose_drops_nulls(const Delta *a, const Delta *b)
 {
-	bool		embed_change = false;
-	bool		attributes = false;
-	uint32_t	i;
+	bool	 embed_change = false;
+	bool	 attributes = false;
+	uint32_t i;
 
 	for (i = 0; i < a->count; i++)
 		embed_change = embed_change || a->ops[i].kind == DELTA_RETAIN_EMBED;
@@ -143,7 +146,7 @@ compose_drops_nulls(const Delta *a, const Delta *b)
 static const char *
 compose_law(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 {
-	Delta		da, ab, left, right;
+	Delta da, ab, left, right;
 
 	if (compose_drops_nulls(a, b))
 		return NULL;
@@ -159,9 +162,9 @@ compose_law(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 static const char *
 property_compose(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
-	Delta		a = random_change(random, arena, profile, &doc);
-	Delta		da, b;
+	Delta doc = random_document(random, arena, profile);
+	Delta a = random_change(random, arena, profile, &doc);
+	Delta da, b;
 
 	TRY(delta_compose(arena, &doc, &a, &da, ERR));
 	b = random_change(random, arena, profile, &da);
@@ -172,7 +175,7 @@ property_compose(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 invert_law(Arena *arena, const Delta *doc, const Delta *a)
 {
-	Delta		da, inverse, back;
+	Delta da, inverse, back;
 
 	TRY(delta_compose(arena, doc, a, &da, ERR));
 	TRY(delta_invert(arena, a, doc, &inverse, ERR));
@@ -185,8 +188,8 @@ invert_law(Arena *arena, const Delta *doc, const Delta *a)
 static const char *
 property_invert(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
-	Delta		a = random_change(random, arena, profile, &doc);
+	Delta doc = random_document(random, arena, profile);
+	Delta a = random_change(random, arena, profile, &doc);
 
 	return context(arena, invert_law(arena, &doc, &a), "doc, a", &doc, &a, NULL);
 }
@@ -195,7 +198,7 @@ property_invert(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 diff_law(Arena *arena, const Delta *a, const Delta *b)
 {
-	Delta		diff, result, self;
+	Delta diff, result, self;
 
 	TRY(delta_diff(arena, a, b, &diff, ERR));
 	CANONICAL(diff);
@@ -210,14 +213,14 @@ diff_law(Arena *arena, const Delta *a, const Delta *b)
 static const char *
 property_diff(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		a = random_document(random, arena, profile);
-	Delta		b;
+	Delta a = random_document(random, arena, profile);
+	Delta b;
 
 	if (random_chance(random, 50))
 		b = random_document(random, arena, profile);
 	else
 	{
-		Delta		change = random_change(random, arena, profile, &a);
+		Delta change = random_change(random, arena, profile, &a);
 
 		TRY(delta_compose(arena, &a, &change, &b, ERR));
 	}
@@ -228,11 +231,11 @@ property_diff(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 {
-	Delta		held;
-	Buf			bytes[2];
-	int64_t		length;
-	bool		equal;
-	uint32_t	i;
+	Delta	 held;
+	Buf		 bytes[2];
+	int64_t	 length;
+	bool	 equal;
+	uint32_t i;
 
 	if (!replay_valid(replay))
 		return fail(arena, "replay_valid is false");
@@ -240,7 +243,8 @@ replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 	for (i = 0; i < expected->count; i++)
 		length -= expected->ops[i].kind == DELTA_DELETE ? expected->ops[i].units : 0;
 	if (replay_length(replay) != length)
-		return fail(arena, "replay_length is %lld, not %lld", (long long) replay_length(replay), (long long) length);
+		return fail(arena, "replay_length is %lld, not %lld", (long long) replay_length(replay),
+					(long long) length);
 	TRY(replay_delta(replay, arena, &held));
 	CANONICAL(held);
 	EQUAL(held, *expected);
@@ -254,7 +258,7 @@ replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 	replay_text(replay, "<>", &bytes[0]);
 	delta_text(expected, "<>", &bytes[1]);
 	equal = equal && bytes[0].size == bytes[1].size &&
-		(bytes[0].size == 0 || memcmp(bytes[0].data, bytes[1].data, bytes[0].size) == 0);
+			(bytes[0].size == 0 || memcmp(bytes[0].data, bytes[1].data, bytes[0].size) == 0);
 	buf_free(&bytes[0]);
 	buf_free(&bytes[1]);
 	return equal ? NULL : fail(arena, "replay_encode or replay_text differs from delta_encode or delta_text");
@@ -272,18 +276,19 @@ replay_fold(Random *random, Arena *arena, const RandomProfile *profile, Replay *
 	TRY(replay_apply(replay, &doc, ERR));
 	for (i = 0; i < count; i++)
 	{
-		Delta		change = random_change(random, arena, profile, &doc);
-		Delta		wild = random_loose_change(random, arena, profile);
-		Delta		next;
-		CollabError error = {COLLAB_OK, -1, ""};
+		Delta		 change = random_change(random, arena, profile, &doc);
+		Delta		 wild = random_loose_change(random, arena, profile);
+		Delta		 next;
+		CollabError	 error = {COLLAB_OK, -1, ""};
 		CollabStatus checked, composed;
 
 		/*
 		 * A change that does not fit is refused alike by check, apply and compose, and leaves everything as it was. To
 		 * compose an empty Delta is a change; to a Replay of a document it is the empty document.
 		 */
-		composed = doc.count == 0 && delta_base_length(&wild) > 0 ? COLLAB_RANGE
-			: delta_compose(arena, &doc, &wild, &next, NULL);
+		composed = doc.count == 0 && delta_base_length(&wild) > 0
+					   ? COLLAB_RANGE
+					   : delta_compose(arena, &doc, &wild, &next, NULL);
 		checked = replay_check(replay, &wild, &error);
 		/* (Not with the same status: where a change has two faults, either may be found first.) */
 		if ((checked == COLLAB_OK) != (composed == COLLAB_OK))
@@ -334,12 +339,12 @@ property_replay(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 carry(Arena *arena, Delta *pieces, uint32_t count, const Delta *event, bool event_first, Delta *carried)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	*carried = *event;
 	for (i = 0; i < count; i++)
 	{
-		Delta		piece, through;
+		Delta piece, through;
 
 		TRY(delta_transform(arena, carried, &pieces[i], event_first, &piece, ERR));
 		TRY(delta_transform(arena, &pieces[i], carried, !event_first, &through, ERR));
@@ -352,7 +357,7 @@ carry(Arena *arena, Delta *pieces, uint32_t count, const Delta *event, bool even
 static const char *
 rebase_holds(Arena *arena, const Rebase *rebase, const Delta *pieces, uint32_t count)
 {
-	uint32_t	i;
+	uint32_t i;
 
 	if (!rebase_valid(rebase))
 		return fail(arena, "rebase_valid is false");
@@ -360,7 +365,7 @@ rebase_holds(Arena *arena, const Rebase *rebase, const Delta *pieces, uint32_t c
 		return fail(arena, "rebase_count is %u, not %u", rebase_count(rebase), count);
 	for (i = 0; i < count; i++)
 	{
-		Delta		piece;
+		Delta piece;
 
 		TRY(rebase_piece(rebase, i, arena, &piece));
 		CANONICAL(piece);
@@ -370,11 +375,11 @@ rebase_holds(Arena *arena, const Rebase *rebase, const Delta *pieces, uint32_t c
 }
 
 static const char *
-rebase_events(Random *random, Arena *arena, const RandomProfile *profile, Rebase *rebase, Delta *pieces, uint32_t count,
-			  const Delta *doc)
+rebase_events(Random *random, Arena *arena, const RandomProfile *profile, Rebase *rebase, Delta *pieces,
+			  uint32_t count, const Delta *doc)
 {
-	Delta		head = *doc;	/* what the events lead to */
-	Delta		client;			/* what the pieces lead to */
+	Delta		head = *doc; /* what the events lead to */
+	Delta		client;		 /* what the pieces lead to */
 	uint32_t	events = random_below(random, random_chance(random, 5) ? 40 : MAX_EVENTS) + 1;
 	uint32_t	i;
 	const char *fault = rebase_holds(arena, rebase, pieces, count);
@@ -461,7 +466,7 @@ property_rebase(Random *random, Arena *arena, const RandomProfile *profile)
 static Delta
 random_any(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
+	Delta doc = random_document(random, arena, profile);
 
 	switch (random_below(random, 3))
 	{
@@ -494,8 +499,8 @@ property_json(Random *random, Arena *arena, const RandomProfile *profile)
 static uint8_t *
 encoded(const Delta *delta, size_t *size)
 {
-	uint8_t	   *copy = NULL;
-	Buf			bytes;
+	uint8_t *copy = NULL;
+	Buf		 bytes;
 
 	buf_init(&bytes, collab_malloc_alloc);
 	delta_encode(delta, &bytes);
@@ -511,10 +516,10 @@ encoded(const Delta *delta, size_t *size)
 static const char *
 binary_law(Arena *arena, const Delta *a, const uint8_t *bytes, size_t size)
 {
-	Delta		b;
-	uint8_t	   *again;
-	size_t		again_size;
-	bool		equal;
+	Delta	 b;
+	uint8_t *again;
+	size_t	 again_size;
+	bool	 equal;
 
 	TRY(delta_decode(arena, bytes, size, &b, ERR));
 	CANONICAL(b);
@@ -540,8 +545,8 @@ property_binary(Random *random, Arena *arena, const RandomProfile *profile)
 	fault = binary_law(arena, &a, bytes, size);
 	if (fault == NULL && size > 0)
 	{
-		size_t		cut = random_below(random, (uint32_t) size);
-		uint8_t	   *part = malloc(cut > 0 ? cut : 1);
+		size_t	 cut = random_below(random, (uint32_t) size);
+		uint8_t *part = malloc(cut > 0 ? cut : 1);
 
 		memcpy(part, bytes, cut);
 		if (delta_decode(arena, part, cut, &b, NULL) == COLLAB_OK && delta_equal(&a, &b))
@@ -556,11 +561,11 @@ property_binary(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 position_law(Arena *arena, const Delta *change, int64_t index, bool priority)
 {
-	char		text[64];
-	Delta		marker, carried;
-	int64_t		at = 0;
-	int64_t		expected = delta_transform_position(change, index, priority);
-	uint32_t	i;
+	char	 text[64];
+	Delta	 marker, carried;
+	int64_t	 at = 0;
+	int64_t	 expected = delta_transform_position(change, index, priority);
+	uint32_t i;
 
 	if (index > 0)
 		snprintf(text, sizeof(text), "[{\"retain\":%lld},{\"insert\":\"|\"}]", (long long) index);
@@ -573,18 +578,18 @@ position_law(Arena *arena, const Delta *change, int64_t index, bool priority)
 	if (i + 1 != carried.count || carried.ops[i].kind != DELTA_INSERT)
 		return fail(arena, "the marker became %s", show(arena, &carried));
 	if (at != expected)
-		return fail(arena, "position %lld, priority %d: %lld, but the marker is at %lld", (long long) index, priority,
-					(long long) expected, (long long) at);
+		return fail(arena, "position %lld, priority %d: %lld, but the marker is at %lld", (long long) index,
+					priority, (long long) expected, (long long) at);
 	return NULL;
 }
 
 static const char *
 property_position(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
-	Delta		change = random_change(random, arena, profile, &doc);
-	int64_t		index = random_position(random, &doc);
-	bool		priority = random_chance(random, 50);
+	Delta	doc = random_document(random, arena, profile);
+	Delta	change = random_change(random, arena, profile, &doc);
+	int64_t index = random_position(random, &doc);
+	bool	priority = random_chance(random, 50);
 
 	return context(arena, position_law(arena, &change, index, priority), "change", &change, NULL, NULL);
 }
@@ -593,16 +598,16 @@ property_position(Random *random, Arena *arena, const RandomProfile *profile)
 static const char *
 property_slice(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Delta		doc = random_document(random, arena, profile);
-	int64_t		length = delta_length(&doc);
-	int64_t		from = random_position(random, &doc);
-	int64_t		to = random_position(random, &doc);
-	Delta		head, middle, tail, all;
-	Buf			buf;
+	Delta	doc = random_document(random, arena, profile);
+	int64_t length = delta_length(&doc);
+	int64_t from = random_position(random, &doc);
+	int64_t to = random_position(random, &doc);
+	Delta	head, middle, tail, all;
+	Buf		buf;
 
 	if (from > to)
 	{
-		int64_t		swap = from;
+		int64_t swap = from;
 
 		from = to;
 		to = swap;
@@ -613,7 +618,8 @@ property_slice(Random *random, Arena *arena, const RandomProfile *profile)
 	CANONICAL(head);
 	CANONICAL(middle);
 	CANONICAL(tail);
-	if (delta_length(&head) != from || delta_length(&middle) != to - from || delta_length(&tail) != length - to)
+	if (delta_length(&head) != from || delta_length(&middle) != to - from ||
+		delta_length(&tail) != length - to)
 		return fail(arena, "a slice of %s has a wrong length", show(arena, &doc));
 
 	/* The ops one behind the other, merged by the parser. */
@@ -622,7 +628,7 @@ property_slice(Random *random, Arena *arena, const RandomProfile *profile)
 	for (int i = 0; i < 3; i++)
 	{
 		const Delta *part = i == 0 ? &head : i == 1 ? &middle : &tail;
-		const char *text = show(arena, part);
+		const char	*text = show(arena, part);
 
 		if (part->count == 0)
 			continue;

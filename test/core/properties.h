@@ -6,7 +6,7 @@
 #include "random_delta.h"
 
 /* NULL, or what went wrong with the case's values, in the arena. */
-typedef const char *(*PropertyCheck) (Random *random, Arena *arena, const RandomProfile *profile);
+typedef const char *(*PropertyCheck)(Random *random, Arena *arena, const RandomProfile *profile);
 
 typedef struct Property
 {
@@ -15,7 +15,7 @@ typedef struct Property
 } Property;
 
 extern const Property properties[];
-extern const size_t property_count;
+extern const size_t	  property_count;
 
 /*
  * NULL if `delta` has every property of the canonical form that delta.h promises, worked out from its definition only

@@ -27,14 +27,14 @@ typedef struct Units
 	const DeltaOp **embeds; /* of each unit, or NULL */
 } Units;
 
-static void write_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document, Buf *out,
-						 int nesting);
+static void write_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document,
+						 Buf *out, int nesting);
 static void write_document(Random *random, const RandomProfile *profile, Buf *out, int nesting);
 
 static void *
 must_alloc(Arena *arena, size_t count, size_t size)
 {
-	void	   *result = arena_array(arena, count, size);
+	void *result = arena_array(arena, count, size);
 
 	if (result == NULL)
 	{
@@ -64,7 +64,7 @@ random_from_bytes(Random *random, const uint8_t *bytes, size_t size)
 static uint64_t
 random_next(Random *random)
 {
-	uint64_t	z = (random->state += UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t z = (random->state += UINT64_C(0x9e3779b97f4a7c15));
 
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -74,7 +74,7 @@ random_next(Random *random)
 uint32_t
 random_below(Random *random, uint32_t bound)
 {
-	uint32_t	value = 0;
+	uint32_t value = 0;
 
 	if (random->bytes == NULL)
 		return (uint32_t) (((random_next(random) >> 32) * bound) >> 32);
@@ -114,8 +114,8 @@ must_parse(Arena *arena, const char *json, size_t bytes)
 const char *
 show(Arena *arena, const Delta *delta)
 {
-	Buf			buf;
-	char	   *copy;
+	Buf	  buf;
+	char *copy;
 
 	buf_init(&buf, collab_malloc_alloc);
 	delta_print(delta, &buf);
@@ -131,8 +131,8 @@ show(Arena *arena, const Delta *delta)
 static Delta
 parse_buf(Arena *arena, Buf *buf)
 {
-	char	   *copy = must_alloc(arena, buf->size + 1, 1);
-	Delta		delta;
+	char *copy = must_alloc(arena, buf->size + 1, 1);
+	Delta delta;
 
 	memcpy(copy, buf->data, buf->size);
 	copy[buf->size] = '\0';
@@ -145,14 +145,16 @@ static void
 write_text(Random *random, const RandomProfile *profile, Buf *out)
 {
 	static const char *const plain[] = {"a", "b", "c", "d", "e", "f", " ", "\\n", "Z", "x", "\\\"", "\\\\"};
-	static const char *const wide[] = {"\\u00e9", "\xc3\xa4", "\xe6\xbc\xa2", "e\xcc\x81", "\\u2028", "\\t", "\\u0001", "\xef\xbf\xbd"};
-	static const char *const pairs[] = {"\xf0\x9f\x98\x80", "\\ud83d\\ude80", "\xf0\x9d\x95\x8f", "\xf4\x8f\xbf\xbf", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7"};
-	uint32_t	count = 1 + random_below(random, random_chance(random, 4) ? 40 : 5);
+	static const char *const wide[] = {"\\u00e9", "\xc3\xa4", "\xe6\xbc\xa2", "e\xcc\x81",
+									   "\\u2028", "\\t",	  "\\u0001",	  "\xef\xbf\xbd"};
+	static const char *const pairs[] = {"\xf0\x9f\x98\x80", "\\ud83d\\ude80", "\xf0\x9d\x95\x8f",
+										"\xf4\x8f\xbf\xbf", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7"};
+	uint32_t				 count = 1 + random_below(random, random_chance(random, 4) ? 40 : 5);
 
 	buf_char(out, '"');
 	while (count-- > 0)
 	{
-		uint32_t	kind = random_below(random, 12);
+		uint32_t kind = random_below(random, 12);
 
 		if (kind == 11 && profile->pairs)
 			buf_str(out, pairs[random_below(random, 5)]);
@@ -172,11 +174,20 @@ static void
 write_attributes(Random *random, const RandomProfile *profile, bool nulls, Buf *out)
 {
 	static const char *const keys[] = {"\"bold\"", "\"color\"", "\"a\"", "\"link\"", "\"\\u00e9\""};
-	static const char *const values[] = {
-		"true", "\"red\"", "1", "\"blue\"", "{\"href\":\"x\"}", "{\"b\":[1,{\"c\":null}],\"a\":\"\\ud83d\\ude00\"}", "1.5e300", "\"\"", "[]", "0.1", "false"};
-	uint32_t	count;
-	uint32_t	first;
-	uint32_t	i;
+	static const char *const values[] = {"true",
+										 "\"red\"",
+										 "1",
+										 "\"blue\"",
+										 "{\"href\":\"x\"}",
+										 "{\"b\":[1,{\"c\":null}],\"a\":\"\\ud83d\\ude00\"}",
+										 "1.5e300",
+										 "\"\"",
+										 "[]",
+										 "0.1",
+										 "false"};
+	uint32_t				 count;
+	uint32_t				 first;
+	uint32_t				 i;
 
 	if (!profile->attributes || !random_chance(random, 45))
 		return;
@@ -204,10 +215,10 @@ write_attributes(Random *random, const RandomProfile *profile, bool nulls, Buf *
 static void
 write_nested_document(Random *random, const RandomProfile *profile, Buf *out, int nesting)
 {
-	Buf			raw;
-	Buf			text;
-	Arena		arena;
-	Delta		document;
+	Buf	  raw;
+	Buf	  text;
+	Arena arena;
+	Delta document;
 
 	buf_init(&raw, collab_malloc_alloc);
 	buf_init(&text, collab_malloc_alloc);
@@ -226,7 +237,9 @@ write_nested_document(Random *random, const RandomProfile *profile, Buf *out, in
 static void
 write_embed(Random *random, const RandomProfile *profile, Buf *out, int nesting)
 {
-	static const char *const embeds[] = {"{\"image\":\"a.png\"}", "{\"image\":{\"w\":1,\"h\":[2]}}", "true", "7", "[1,\"x\"]", "{}", "{\"video\":null}"};
+	static const char *const embeds[] = {
+		"{\"image\":\"a.png\"}", "{\"image\":{\"w\":1,\"h\":[2]}}", "true", "7", "[1,\"x\"]", "{}",
+		"{\"video\":null}"};
 
 	if (nesting < MAX_NESTING && random_chance(random, 50))
 		write_nested_document(random, profile, out, nesting);
@@ -249,8 +262,8 @@ write_insert(Random *random, const RandomProfile *profile, Buf *out, int nesting
 static void
 write_document(Random *random, const RandomProfile *profile, Buf *out, int nesting)
 {
-	uint32_t	count = random_below(random, (nesting > 0 ? 3 : profile->max_ops) + 1);
-	uint32_t	i;
+	uint32_t count = random_below(random, (nesting > 0 ? 3 : profile->max_ops) + 1);
+	uint32_t i;
 
 	buf_char(out, '[');
 	for (i = 0; i < count; i++)
@@ -265,9 +278,9 @@ write_document(Random *random, const RandomProfile *profile, Buf *out, int nesti
 static Units
 units_of(Arena *arena, const Delta *document)
 {
-	Units		units;
-	int64_t		at = 0;
-	uint32_t	i;
+	Units	 units;
+	int64_t	 at = 0;
+	uint32_t i;
 
 	units.length = delta_length(document);
 	units.flags = must_alloc(arena, (size_t) units.length + 1, 1);
@@ -277,7 +290,7 @@ units_of(Arena *arena, const Delta *document)
 	for (i = 0; i < document->count; i++)
 	{
 		const DeltaOp *op = &document->ops[i];
-		uint32_t	byte;
+		uint32_t	   byte;
 
 		if (op->kind == DELTA_INSERT_EMBED)
 		{
@@ -291,7 +304,7 @@ units_of(Arena *arena, const Delta *document)
 		}
 		for (byte = 0; byte < op->bytes; byte++)
 		{
-			uint8_t		c = (uint8_t) op->data[byte];
+			uint8_t c = (uint8_t) op->data[byte];
 
 			if ((c & 0xc0) == 0x80)
 				continue;
@@ -305,9 +318,10 @@ units_of(Arena *arena, const Delta *document)
 
 /* The change of a nested document as an array of ops: {"delta":[...]} without its wrapping is a Delta of its own. */
 static void
-write_nested_change(Random *random, Arena *arena, const RandomProfile *profile, const DeltaOp *embed, Buf *out, int nesting)
+write_nested_change(Random *random, Arena *arena, const RandomProfile *profile, const DeltaOp *embed,
+					Buf *out, int nesting)
 {
-	Delta		inner = must_parse(arena, embed->data + 9, embed->bytes - 10);
+	Delta inner = must_parse(arena, embed->data + 9, embed->bytes - 10);
 
 	buf_str(out, "{\"delta\":");
 	write_change(random, arena, profile, &inner, out, nesting + 1);
@@ -317,8 +331,8 @@ write_nested_change(Random *random, Arena *arena, const RandomProfile *profile, 
 static void
 write_count(Random *random, const Units *units, int64_t *at, Buf *out)
 {
-	uint32_t	most = random_chance(random, 10) ? 30 + (uint32_t) units->length : 5;
-	int64_t		to = *at + 1 + random_below(random, most);
+	uint32_t most = random_chance(random, 10) ? 30 + (uint32_t) units->length : 5;
+	int64_t	 to = *at + 1 + random_below(random, most);
 
 	if (to > units->length)
 		to = units->length;
@@ -329,19 +343,20 @@ write_count(Random *random, const Units *units, int64_t *at, Buf *out)
 }
 
 static void
-write_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document, Buf *out, int nesting)
+write_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document, Buf *out,
+			 int nesting)
 {
-	Units		units = units_of(arena, document);
+	Units units = units_of(arena, document);
 	/* Onto a large document mostly small changes, as people make them. */
-	bool		small = nesting > 0 || (profile->max_ops > 100 && random_chance(random, 80));
-	uint32_t	count = random_below(random, (small ? 4 : profile->max_ops * 2) + 1);
-	int64_t		at = 0;
-	uint32_t	i;
+	bool	 small = nesting > 0 || (profile->max_ops > 100 && random_chance(random, 80));
+	uint32_t count = random_below(random, (small ? 4 : profile->max_ops * 2) + 1);
+	int64_t	 at = 0;
+	uint32_t i;
 
 	buf_char(out, '[');
 	for (i = 0; i < count; i++)
 	{
-		uint32_t	kind = random_below(random, 4);
+		uint32_t kind = random_below(random, 4);
 
 		if (i > 0)
 			buf_char(out, ',');
@@ -370,7 +385,7 @@ write_change(Random *random, Arena *arena, const RandomProfile *profile, const D
 Delta
 random_document(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	Buf			buf;
+	Buf buf;
 
 	buf_init(&buf, collab_malloc_alloc);
 	write_document(random, profile, &buf, 0);
@@ -380,7 +395,7 @@ random_document(Random *random, Arena *arena, const RandomProfile *profile)
 Delta
 random_change(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document)
 {
-	Buf			buf;
+	Buf buf;
 
 	buf_init(&buf, collab_malloc_alloc);
 	write_change(random, arena, profile, document, &buf, 0);
@@ -390,9 +405,9 @@ random_change(Random *random, Arena *arena, const RandomProfile *profile, const 
 Delta
 random_loose_change(Random *random, Arena *arena, const RandomProfile *profile)
 {
-	uint32_t	count = random_below(random, profile->max_ops + 1);
-	uint32_t	i;
-	Buf			buf;
+	uint32_t count = random_below(random, profile->max_ops + 1);
+	uint32_t i;
+	Buf		 buf;
 
 	buf_init(&buf, collab_malloc_alloc);
 	buf_char(&buf, '[');
@@ -425,10 +440,10 @@ random_loose_change(Random *random, Arena *arena, const RandomProfile *profile)
 int64_t
 random_position(Random *random, const Delta *document)
 {
-	int64_t		length = delta_length(document);
-	int64_t		at = random_below(random, (uint32_t) length + 1);
-	Arena		scratch;
-	Units		units;
+	int64_t length = delta_length(document);
+	int64_t at = random_below(random, (uint32_t) length + 1);
+	Arena	scratch;
+	Units	units;
 
 	arena_init(&scratch, collab_malloc_alloc);
 	units = units_of(&scratch, document);

@@ -32,7 +32,8 @@ typedef struct RandomProfile
 
 extern const RandomProfile random_plain;
 extern const RandomProfile random_rich;
-extern const RandomProfile random_large; /* rich, and hundreds of ops: what lives in pages or trees has several of them */
+extern const RandomProfile
+	random_large; /* rich, and hundreds of ops: what lives in pages or trees has several of them */
 
 /* Canonical results in `arena`. Every change fits its document: nothing past the end, no pair cut, embed changes only on embeds. */
 Delta random_document(Random *random, Arena *arena, const RandomProfile *profile);

@@ -27,18 +27,18 @@ typedef struct Block
 
 typedef struct Failing
 {
-	Block		blocks;
-	int			calls_left; /* < 0: never refuse */
-	bool		jumps;
-	bool		refused;
-	jmp_buf		back;
+	Block	blocks;
+	int		calls_left; /* < 0: never refuse */
+	bool	jumps;
+	bool	refused;
+	jmp_buf back;
 } Failing;
 
 static void *
 failing_alloc(void *ctx, size_t size)
 {
-	Failing    *failing = ctx;
-	Block	   *block;
+	Failing *failing = ctx;
+	Block	*block;
 
 	if (failing->calls_left == 0)
 	{
@@ -62,7 +62,7 @@ failing_alloc(void *ctx, size_t size)
 static void
 failing_free(void *ctx, void *ptr)
 {
-	Block	   *block = ptr;
+	Block *block = ptr;
 
 	(void) ctx;
 	if (block == NULL)
@@ -117,7 +117,7 @@ typedef struct Inputs
 static void
 make_inputs(Inputs *in, uint64_t seed)
 {
-	Random		random;
+	Random random;
 
 	arena_init(&in->arena, collab_malloc_alloc);
 	random_seed(&random, seed);
@@ -141,16 +141,27 @@ free_inputs(Inputs *in)
 
 enum Call
 {
-	CALL_PARSE, CALL_DECODE, CALL_COMPOSE, CALL_TRANSFORM, CALL_INVERT, CALL_DIFF, CALL_SLICE, CALL_PRINT, CALL_ENCODE,
-	CALL_REPLAY, CALL_REBASE, CALL_COUNT
+	CALL_PARSE,
+	CALL_DECODE,
+	CALL_COMPOSE,
+	CALL_TRANSFORM,
+	CALL_INVERT,
+	CALL_DIFF,
+	CALL_SLICE,
+	CALL_PRINT,
+	CALL_ENCODE,
+	CALL_REPLAY,
+	CALL_REBASE,
+	CALL_COUNT
 };
 
-static const char *const call_names[] = {"parse", "decode", "compose", "transform", "invert", "diff", "slice", "print", "encode", "replay", "rebase"};
+static const char *const call_names[] = {"parse", "decode", "compose", "transform", "invert", "diff",
+										 "slice", "print",	"encode",  "replay",	"rebase"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
 {
-	Replay	   *replay;
+	Replay		*replay;
 	CollabStatus status = replay_create(alloc, true, &replay);
 
 	if (status != COLLAB_OK)
@@ -169,7 +180,7 @@ call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError
 static CollabStatus
 call_rebase(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
 {
-	Rebase	   *rebase;
+	Rebase		*rebase;
 	CollabStatus status = rebase_create(alloc, &in->a, 1, &rebase);
 
 	if (status != COLLAB_OK)
@@ -185,7 +196,7 @@ static CollabStatus
 call_writer(Inputs *in, enum Call call, CollabAlloc alloc)
 {
 	CollabStatus status;
-	Buf			buf;
+	Buf			 buf;
 
 	buf_init(&buf, alloc);
 	if (call == CALL_PRINT)
@@ -200,7 +211,7 @@ call_writer(Inputs *in, enum Call call, CollabAlloc alloc)
 static CollabStatus
 call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabError *err)
 {
-	Delta		out;
+	Delta out;
 
 	switch (call)
 	{
@@ -215,12 +226,12 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 		case CALL_INVERT:
 			return delta_invert(arena, &in->a, &in->doc, &out, err);
 		case CALL_DIFF:
-			{
-				Delta		target;
-				CollabStatus status = delta_compose(&in->arena, &in->doc, &in->b, &target, err);
+		{
+			Delta		 target;
+			CollabStatus status = delta_compose(&in->arena, &in->doc, &in->b, &target, err);
 
-				return status != COLLAB_OK ? status : delta_diff(arena, &in->doc, &target, &out, err);
-			}
+			return status != COLLAB_OK ? status : delta_diff(arena, &in->doc, &target, &out, err);
+		}
 		case CALL_SLICE:
 			return delta_slice(arena, &in->doc, 0, -1, &out, err);
 		case CALL_REPLAY:
@@ -236,9 +247,9 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 static CollabStatus
 call_with(Failing *failing, Inputs *in, enum Call call, int calls)
 {
-	CollabError error = {COLLAB_OK, -1, ""};
+	CollabError	 error = {COLLAB_OK, -1, ""};
 	CollabStatus status;
-	Arena		arena;
+	Arena		 arena;
 
 	failing->refused = false;
 	failing->calls_left = calls;
@@ -261,25 +272,26 @@ call_with(Failing *failing, Inputs *in, enum Call call, int calls)
 static void
 run_calls(bool jumps)
 {
-	Failing		failing;
-	uint64_t	seed;
+	Failing	 failing;
+	uint64_t seed;
 
 	failing_init(&failing, jumps);
 	for (seed = 1; seed <= CASES; seed++)
 	{
-		Inputs		in;
-		int			call;
+		Inputs in;
+		int	   call;
 
 		make_inputs(&in, seed);
 		for (call = 0; call < CALL_COUNT; call++)
 		{
 			CollabStatus status = COLLAB_NOMEM;
-			int			calls;
+			int			 calls;
 
 			for (calls = 0; status == COLLAB_NOMEM && calls < 10000; calls++)
 				status = call_with(&failing, &in, (enum Call) call, calls);
 			if (status != COLLAB_OK)
-				fail_msg("%s of seed %" PRIu64 " gives %s", call_names[call], seed, collab_status_name(status));
+				fail_msg("%s of seed %" PRIu64 " gives %s", call_names[call], seed,
+						 collab_status_name(status));
 		}
 		free_inputs(&in);
 	}
@@ -316,16 +328,16 @@ apply_with(Failing *failing, Replay *replay, const Delta *change, int calls)
 static void
 run_replay(bool jumps)
 {
-	Failing		failing;
-	uint64_t	seed;
+	Failing	 failing;
+	uint64_t seed;
 
 	failing_init(&failing, jumps);
 	for (seed = 1; seed <= CASES; seed++)
 	{
-		Inputs		in;
-		Replay	   *replay;
-		Delta		held, expected;
-		int			calls;
+		Inputs	in;
+		Replay *replay;
+		Delta	held, expected;
+		int		calls;
 
 		make_inputs(&in, seed);
 		assert_int_equal(delta_compose(&in.arena, &in.doc, &in.a, &expected, NULL), COLLAB_OK);

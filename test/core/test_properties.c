@@ -28,8 +28,8 @@ static void
 run_property(void **state)
 {
 	const Property *property = *state;
-	Arena		arena;
-	uint64_t	i;
+	Arena			arena;
+	uint64_t		i;
 
 	arena_init(&arena, collab_malloc_alloc);
 	for (i = 0; i < cases; i++)
@@ -43,7 +43,8 @@ run_property(void **state)
 		if (fault != NULL)
 		{
 			/* fail_msg() would cut it off after 1024 bytes. */
-			fprintf(stderr, "%s is broken by PROPERTY_SEED=%" PRIu64 " PROPERTY_CASES=1:\n  %s\n", property->name, seed, fault);
+			fprintf(stderr, "%s is broken by PROPERTY_SEED=%" PRIu64 " PROPERTY_CASES=1:\n  %s\n",
+					property->name, seed, fault);
 			arena_free(&arena);
 			fail();
 		}
@@ -85,12 +86,13 @@ test_not_closed_under_compose(void **state)
 int
 main(void)
 {
-	const char *seed = getenv("PROPERTY_SEED");
-	const char *count = getenv("PROPERTY_CASES");
+	const char		 *seed = getenv("PROPERTY_SEED");
+	const char		 *count = getenv("PROPERTY_CASES");
 	struct CMUnitTest tests[32];
-	size_t		i;
+	size_t			  i;
 
-	first_seed = seed != NULL ? strtoull(seed, NULL, 10) : ((uint64_t) time(NULL) << 20 ^ (uint64_t) getpid() << 44) >> 8;
+	first_seed = seed != NULL ? strtoull(seed, NULL, 10)
+							  : ((uint64_t) time(NULL) << 20 ^ (uint64_t) getpid() << 44) >> 8;
 	cases = count != NULL ? strtoull(count, NULL, 10) : DEFAULT_CASES;
 	printf("properties: %" PRIu64 " cases each, PROPERTY_SEED=%" PRIu64 "\n", cases, first_seed);
 	memset(tests, 0, sizeof(tests));

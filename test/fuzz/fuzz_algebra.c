@@ -4,17 +4,17 @@
 
 #include "../core/properties.h"
 
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The first byte chooses the law, the second the kind of text, the others make every decision of the generator. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const Property *property;
-	RandomProfile profile = random_rich;
-	Random		random;
-	Arena		arena;
-	const char *fault;
+	RandomProfile	profile = random_rich;
+	Random			random;
+	Arena			arena;
+	const char	   *fault;
 
 	if (size < 2)
 		return 0;

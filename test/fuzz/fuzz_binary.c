@@ -5,7 +5,7 @@
 
 #include "../core/properties.h"
 
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 require(bool good, const char *what, const char *details)
@@ -20,7 +20,7 @@ require(bool good, const char *what, const char *details)
 static void
 work_with(Arena *arena, const Delta *a, const uint8_t *data, size_t size)
 {
-	Delta		b, out;
+	Delta b, out;
 
 	if (delta_decode(arena, data, size, &b, NULL) != COLLAB_OK)
 		b = *a;
@@ -60,8 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(!again.failed && again.size == split && (split == 0 || memcmp(again.data, data, split) == 0),
 				"encoding what was decoded gives other bytes", text);
 		buf_free(&again);
-		require(delta_parse(&arena, text, strlen(text), &delta_limits_none, &parsed, &error) == COLLAB_OK, error.message,
-				text);
+		require(delta_parse(&arena, text, strlen(text), &delta_limits_none, &parsed, &error) == COLLAB_OK,
+				error.message, text);
 		require(delta_equal(&delta, &parsed), "the text form is another delta", text);
 		work_with(&arena, &delta, data + split, size - split);
 	}

@@ -5,7 +5,7 @@
 
 #include "../core/properties.h"
 
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 require(bool good, const char *what, const char *details)
@@ -33,10 +33,11 @@ check_accepted(Arena *arena, const Delta *first, const DeltaLimits *limits)
 	buf_init(&binary, collab_malloc_alloc);
 	delta_encode(first, &binary);
 	require(!binary.failed, "out of memory", "");
-	require(delta_decode(arena, (const uint8_t *) binary.data, binary.size, &third, &error) == COLLAB_OK, error.message,
-			text);
+	require(delta_decode(arena, (const uint8_t *) binary.data, binary.size, &third, &error) == COLLAB_OK,
+			error.message, text);
 	require(delta_equal(first, &third), "the binary form is another delta", text);
-	require(delta_length(&third) == delta_length(first) && delta_base_length(&third) == delta_base_length(first),
+	require(delta_length(&third) == delta_length(first) &&
+				delta_base_length(&third) == delta_base_length(first),
 			"the binary form has other lengths", text);
 	buf_free(&binary);
 }
@@ -57,7 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		require(error.status != COLLAB_OK && error.message[0] != '\0', "refused without a reason", "");
 		require(memchr(error.message, '\0', sizeof(error.message)) != NULL, "a message without end", "");
-		require(error.where >= -1 && error.where <= (int64_t) size, "an error outside of the input", error.message);
+		require(error.where >= -1 && error.where <= (int64_t) size, "an error outside of the input",
+				error.message);
 	}
 	/* The limits only ever refuse more. */
 	if (delta_parse(&arena, (const char *) data, size, &delta_limits_default, &strict, &error) == COLLAB_OK)

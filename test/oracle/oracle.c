@@ -11,7 +11,7 @@
  * number, or "!status message" where the engine refuses.
  *
  *	case doc a b c index	a, b: changes of doc, c: a change of (doc o a). Answers, in this order: doc, a, b and c as they
- *							were understood; doc o a; a o c; transform(a, b, true); transform(a, b, false);
+ *							were understood; doc o a; a o c (as changes); transform(a, b, true); transform(a, b, false);
  *							transform_position(a, index, true), (a, index, false); invert(a, doc); diff(doc, doc o b).
  *							If an input is refused by the parser: "!parse" and the input's name, status and message.
  *	parse x					x as it was understood
@@ -21,7 +21,7 @@
 #define INPUTS 4
 
 static Arena arena;
-static Buf	out;
+static Buf	 out;
 
 static void
 answer_status(CollabStatus status, const CollabError *error)
@@ -60,12 +60,12 @@ static void
 answer_case(char **fields)
 {
 	static const char *const names[INPUTS] = {"doc", "a", "b", "c"};
-	Delta		in[INPUTS];
-	Delta		result, target;
-	CollabError error;
-	CollabStatus status;
-	int64_t		index = strtoll(fields[INPUTS], NULL, 10);
-	int			i;
+	Delta					 in[INPUTS];
+	Delta					 result, target;
+	CollabError				 error;
+	CollabStatus			 status;
+	int64_t					 index = strtoll(fields[INPUTS], NULL, 10);
+	int						 i;
 
 	for (i = 0; i < INPUTS; i++)
 	{
@@ -84,7 +84,7 @@ answer_case(char **fields)
 		answer_delta(COLLAB_OK, &in[i], NULL);
 	status = delta_compose(&arena, &in[0], &in[1], &result, &error);
 	answer_delta(status, &result, &error);
-	status = delta_compose(&arena, &in[1], &in[3], &result, &error);
+	status = delta_compose_changes(&arena, &in[1], &in[3], &result, &error);
 	answer_delta(status, &result, &error);
 	status = delta_transform(&arena, &in[1], &in[2], true, &result, &error);
 	answer_delta(status, &result, &error);
@@ -124,10 +124,10 @@ answer_encode(const char *json)
 static void
 answer(char *line)
 {
-	char	   *fields[MAX_FIELDS];
-	int			count = 0;
-	Delta		delta;
-	CollabError error;
+	char		*fields[MAX_FIELDS];
+	int			 count = 0;
+	Delta		 delta;
+	CollabError	 error;
 	CollabStatus status;
 
 	while (count < MAX_FIELDS && line != NULL)
@@ -150,9 +150,9 @@ answer(char *line)
 int
 main(void)
 {
-	char	   *line = NULL;
-	size_t		capacity = 0;
-	ssize_t		size;
+	char   *line = NULL;
+	size_t	capacity = 0;
+	ssize_t size;
 
 	arena_init(&arena, collab_malloc_alloc);
 	buf_init(&out, collab_malloc_alloc);

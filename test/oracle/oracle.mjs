@@ -83,7 +83,7 @@ function questions({ doc, a, b, c }, index) {
     ['b', () => b],
     ['c', () => c],
     ['compose(doc, a)', () => reference.compose(doc, a)],
-    ['compose(a, c)', () => reference.compose(a, c)],
+    ['compose_changes(a, c)', () => reference.compose(a, c, 'change')],
     ['transform(a, b, true)', () => reference.transform(a, b, true)],
     ['transform(a, b, false)', () => reference.transform(a, b, false)],
     ['transform_position(a, index, true)', () => reference.transformPosition(a, index, true)],
