@@ -127,7 +127,7 @@ bool
 attrs_check(DeltaAttrs attrs, const DeltaAttrs *known)
 {
 	const uint8_t *at = attrs.data;
-	const uint8_t *end = attrs.data + attrs.bytes;
+	const uint8_t *end = attrs.bytes == 0 ? at : at + attrs.bytes;
 	JsonMember	   before = {NULL, 0, 0, 0};
 
 	if (known != NULL && known->bytes > 0 && attrs_equal(attrs, *known))

@@ -53,6 +53,21 @@ encode_head(uint8_t *at, const DeltaOp *op)
 }
 
 void
+delta_encode_begin(Buf *out)
+{
+	buf_char(out, VERSION);
+}
+
+void
+delta_encode_head(const DeltaOp *op, Buf *out)
+{
+	uint8_t head[1 + 2 * VARINT_MAX_BYTES];
+
+	buf_bytes(out, head, (size_t) (encode_head(head, op) - head));
+	buf_bytes(out, op->attrs.data, op->attrs.bytes);
+}
+
+void
 delta_encode(const Delta *delta, Buf *out)
 {
 	uint32_t i;
@@ -186,8 +201,7 @@ count_ops(const uint8_t *data, size_t bytes, uint32_t *count, CollabError *err)
 CollabStatus
 delta_decode(Arena *arena, const uint8_t *data, size_t bytes, Delta *out, CollabError *err)
 {
-	const uint8_t *at = data + 1;
-	const uint8_t *end = data + bytes;
+	const uint8_t *at;
 	int64_t		   units = 0;
 	uint32_t	   count;
 	uint32_t	   i;
@@ -202,12 +216,13 @@ delta_decode(Arena *arena, const uint8_t *data, size_t bytes, Delta *out, Collab
 	ops = arena_array(arena, count, sizeof(DeltaOp));
 	if (ops == NULL)
 		return delta_nomem(err);
+	at = data + 1;
 	for (i = 0; i < count; i++)
 	{
 		const uint8_t *start = at;
 		const char	  *fault;
 
-		(void) split_op(&at, end, &ops[i]);
+		(void) split_op(&at, data + bytes, &ops[i]);
 		fault = check_op(arena, &ops[i], i > 0 ? &ops[i - 1] : NULL);
 		if (fault != NULL)
 			return corrupt(err, start - data, fault);

@@ -13,7 +13,7 @@ json_init(JsonReader *r, const char *text, size_t bytes, int max_depth)
 {
 	r->text = text;
 	r->at = text;
-	r->end = text + bytes;
+	r->end = bytes == 0 ? text : text + bytes; /* NULL is fine for nothing */
 	r->depth = 0;
 	r->max_depth = max_depth > 0 && max_depth < JSON_MAX_DEPTH ? max_depth : JSON_MAX_DEPTH;
 	r->first = false;

@@ -26,10 +26,7 @@ bool json_number_scan(const char **at, const char *end, JsonNumber *number);
 bool json_number_integer(const JsonNumber *number, int64_t *out);
 /* The nearest double; false: it would be infinite. */
 bool json_number_double(const JsonNumber *number, double *out);
-/*
- * ECMAScript's Number::toString of a finite double; returns the bytes written (no NUL). Locale-
- * independent.
- */
+/* ECMAScript's Number::toString of a finite double, in every locale; returns the bytes written (no NUL). */
 size_t json_number_print(double value, char *to);
 
 /* ---- json_canonical.c ---- */

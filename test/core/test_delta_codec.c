@@ -210,7 +210,10 @@ test_hostile(void **state)
 		 3},
 	};
 	size_t i;
+	Delta  none;
 
+	assert_status(delta_decode(*state, NULL, 0, &none, NULL), COLLAB_CORRUPT);
+	assert_status(delta_parse(*state, NULL, 0, &delta_limits_none, &none, NULL), COLLAB_SYNTAX);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		CollabError err = {COLLAB_OK, -1, ""};
