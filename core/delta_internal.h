@@ -94,6 +94,12 @@ delta_iter_skip(DeltaIter *iter, int64_t units)
 	return delta_iter_take(iter, units, &ignored);
 }
 
+/* ---- writing the binary form piece by piece ---- */
+
+/* Once at the start; then for every op what comes before its text or embed, of which op->bytes bytes follow. */
+void delta_encode_begin(Buf *out);
+void delta_encode_head(const DeltaOp *op, Buf *out);
+
 /* ---- collecting ops ---- */
 
 /*

@@ -154,18 +154,58 @@ optree_delta(const OpTree *tree, Arena *arena, Delta *out)
 
 /* ---- bytes and text ---- */
 
+/* One allocation instead of a series of doublings: most ops are text. */
+static void
+expect_text(const OpTree *tree, Buf *out)
+{
+	const OpLeaf *leaf;
+	size_t		  bytes = 0;
+	Walk		  walk;
+
+	walk_begin(&walk, tree);
+	for (leaf = walk.leaf; leaf != NULL; leaf = leaf->next)
+		bytes += leaf->node.text;
+	(void) buf_grow(out, bytes);
+}
+
 void
 optree_encode(const OpTree *tree, Buf *out)
 {
-	Arena arena;
-	Delta delta;
+	const OpItem *item;
+	DeltaOp		  op;
+	Walk		  walk;
+	Walk		  start;
 
-	arena_init(&arena, out->alloc);
-	if (optree_delta(tree, &arena, &delta) == COLLAB_OK)
-		delta_encode(&delta, out);
-	else
-		out->failed = true;
-	arena_free(&arena);
+	expect_text(tree, out);
+	delta_encode_begin(out);
+	walk_begin(&walk, tree);
+	start = walk;
+	item = walk_next(&walk, &op);
+	while (item != NULL)
+	{
+		DeltaOp		  run = op;
+		uint64_t	  bytes = op.bytes;
+		uint32_t	  parts = 1;
+		const OpItem *next;
+
+		for (; (next = walk_next(&walk, &op)) != NULL && optree_mergeable(item, next); parts++)
+		{
+			run.units += op.units;
+			bytes += op.bytes;
+		}
+		if (bytes > UINT32_MAX)
+			out->failed = true;
+		run.bytes = (uint32_t) bytes;
+		delta_encode_head(&run, out);
+		/* the parts once more, for their bytes */
+		for (; parts > 0; parts--)
+		{
+			(void) walk_next(&start, &run);
+			if (run.kind >= DELTA_INSERT)
+				buf_bytes(out, run.data, run.bytes);
+		}
+		item = next;
+	}
 }
 
 void
@@ -174,6 +214,7 @@ optree_text(const OpTree *tree, const char *embed, Buf *out)
 	DeltaOp op;
 	Walk	walk;
 
+	expect_text(tree, out);
 	walk_begin(&walk, tree);
 	while (walk_next(&walk, &op) != NULL)
 	{
