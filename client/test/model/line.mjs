@@ -3,9 +3,12 @@ import { CollabClient } from '../../src/index.js';
 import { Random } from './random.mjs';
 import { World } from './world.mjs';
 
+let lines = 0;
+
 export class Line {
   constructor(options = {}) {
-    this.world = new World(new Random(1));
+    lines += 1;
+    this.world = new World(new Random(lines));
     this.sockets = [];
     this.events = [];
     const line = this;
