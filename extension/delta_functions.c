@@ -35,11 +35,12 @@ call_binary(FunctionCallInfo fcinfo, DeltaBinary function)
 	return delta_to_datum(&result);
 }
 
+/* Of changes, as the aggregate is: what only inserts may be a change too, so the second may reach past the first's inserts. */
 PG_FUNCTION_INFO_V1(delta_compose_sql);
 Datum
 delta_compose_sql(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(call_binary(fcinfo, delta_compose));
+	PG_RETURN_DATUM(call_binary(fcinfo, delta_compose_changes));
 }
 
 PG_FUNCTION_INFO_V1(delta_invert_sql);
