@@ -26,12 +26,13 @@ run        epn 300  scripts/node-test.sh test/run
 END
 }
 
-# Adds up what a suite's log says: our own lines, cmocka, pg_regress, pg_prove -v and node's TAP. Prints "passed failed skipped".
+# Adds up what a suite's log says: our own lines, pg_regress, node's TAP, and the
+# oracle and the fuzzers, of which each run is one test. Prints "passed failed skipped".
 count()
 {
   awk '
     /^[a-z0-9 _.-]+: [0-9]+ (tests )?passed, [0-9]+ failed/ {
-      sub(/^[^:]*: /, ""); gsub(/tests /, ""); own = 1
+      sub(/^[^:]*: /, ""); gsub(/tests /, "")
       p += $1; f += $3; if ($5 ~ /^[0-9]+$/) s += $5
     }
     /^ All [0-9]+ tests passed/ { p += $2 }
@@ -39,6 +40,8 @@ count()
     /^# pass [0-9]+$/ { p += $3 }
     /^# (fail|cancelled) [0-9]+$/ { f += $3 }
     /^# (skipped|todo) [0-9]+$/ { s += $3 }
+    /^oracle: [0-9]+ cases, [0-9]+ mismatches/ { if ($4 == 0) p++; else f += $4 }
+    /^fuzz: [0-9]+ fuzzers, [0-9]+ executions, [0-9]+ failed/ { p += $2 - $6; f += $6 }
     END { print p + 0, f + 0, s + 0 }' "$1"
 }
 
@@ -104,7 +107,7 @@ for name in "${chosen[@]}"; do
   skipped=$((skipped + s))
   if [ "$f" != 0 ]; then
     failures+=("$name")
-    grep -nE '^not ok|^ *not ok|FAILED|failed|[Ee]rror' "$log" | head -n 15 | cut -c1-200 | sed 's/^/  | /'
+    grep -nE '^not ok|^ *not ok|FAILED|failed|[Ee]rror' "$log" | head -n 15 | cut -c1-200 | sed 's/^/  | /' || true
     tail -n 12 "$log" | cut -c1-200 | sed 's/^/  | /'
     say "  all of it: $log"
   fi
