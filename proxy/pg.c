@@ -10,7 +10,7 @@
 #include "log.h"
 
 #define BACKOFF_FIRST_MS 50
-#define BACKOFF_LAST_MS 3000
+#define BACKOFF_LAST_MS 1000
 #define MIN_SERVER_VERSION 150000
 #define ARRAY_HEADER_BYTES 20
 

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { join } from 'node:path';
 import { projectDir, startCluster } from '../lib/cluster.mjs';
-import { startProxy } from '../lib/proxy.mjs';
+import { Proxy } from '../lib/proxy.mjs';
 import { connect } from '../lib/socket.mjs';
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -31,6 +31,10 @@ export class Stand
 		stand.proxies = [];
 		stand.sockets = [];
 		stand.documents = 0;
+		stand.created = new Map();
+		stand.beat = setInterval(() => stand.sockets.forEach((socket) => socket.beats && !socket.closed
+			&& socket.send({ type: 'heartbeat' })), 2000);
+		stand.beat.unref();
 		stand.proxy = await stand.another(config);
 		return stand;
 	}
@@ -38,7 +42,8 @@ export class Stand
 	/* A further proxy on the same database. */
 	async another(config = {}, options = {})
 	{
-		const proxy = await startProxy({ database: this.database, binary: this.binary, config, ...options });
+		const proxy = new Proxy({ database: this.database, binary: this.binary, config, ...options });
+		await proxy.start(options);
 		this.proxies.push(proxy);
 		return proxy;
 	}
@@ -53,7 +58,8 @@ export class Stand
 	{
 		const id = `doc-${++this.documents}`;
 		const delta = content === null ? 'NULL' : `$json$${JSON.stringify(content)}$json$::collab.delta`;
-		this.sql(`SELECT collab.create_document('${id}', ${content === null ? 'NULL::text' : delta})`);
+		this.created.set(id,
+			Number(this.sql(`SELECT collab.create_document('${id}', ${content === null ? 'NULL::text' : delta})`)));
 		return id;
 	}
 
@@ -62,15 +68,17 @@ export class Stand
 		return this.sql(`SELECT collab.text('${id}')`);
 	}
 
+	/* The number of events since the document was made. */
 	events(id)
 	{
-		return Number(this.sql(`SELECT count(*) FROM collab.events_since('${id}', 0)`));
+		return Number(this.sql(`SELECT count(*) FROM collab.events_since('${id}', ${this.created.get(id)})`));
 	}
 
-	/* An open socket. open: fields of the message, or null to leave it unopened. */
-	async socket(id, user, open = {}, { proxy = this.proxy, ...options } = {})
+	/* An open socket that sends heartbeats. open: fields of the message, or null to leave it unopened (and silent). */
+	async socket(id, user, open = {}, { proxy = this.proxy, beats = open !== null, ...options } = {})
 	{
 		const socket = await connect(proxy.url(id, user), open, options);
+		socket.beats = beats;
 		this.sockets.push(socket);
 		return socket;
 	}

@@ -1,0 +1,291 @@
+/* The database goes away, comes back, comes back as another; hints get lost; documents are locked. */
+import assert from 'node:assert/strict';
+import test, { after, afterEach, before } from 'node:test';
+import { eventually } from '../lib/proxy.mjs';
+import { Stand, insert, sleep } from './stand.mjs';
+
+let stand;
+before(async () =>
+{
+	stand = await Stand.start({ config: { lanes: 1, heads_check_ms: 500, lock_timeout_ms: 500, max_waiting_bytes: 65536 } });
+});
+afterEach(async () =>
+{
+	await stand.closeSockets();
+	if (stand.cluster.exited)
+		await stand.cluster.start();
+});
+after(() => stand.finish());
+
+const key = (id) => stand.sql(`SELECT key FROM collab.documents WHERE doc_id = '${id}'`);
+
+/* Types until `stop` is set; every acknowledgement counts. */
+function typist(socket)
+{
+	const state = { acked: 0, clock: 0, stop: false };
+	let base = socket;
+	state.done = (async () =>
+	{
+		while (!state.stop)
+		{
+			socket.send({ ...insert(socket, ++state.clock, 'x'), base_version: base.version, base_event: base.event });
+			const answer = await socket.next((m) => m.type === 'ack' || m.type === 'error', 20000);
+			assert.equal(answer.type, 'ack', JSON.stringify(answer));
+			base = answer;
+			state.acked++;
+		}
+	})();
+	return state;
+}
+
+for (const how of ['fast', 'immediate', 'crash'])
+{
+	test(`the server restarts (${how}): sockets stay, operations wait, nothing is lost or doubled`, { timeout: 60000 }, async () =>
+	{
+		const id = stand.document();
+		const alice = await stand.socket(id, 'alice', { site: 1 });
+		const bob = await stand.socket(id, 'bob', { site: 2 });
+		const state = typist(alice);
+		await eventually(() => state.acked > 20);
+		if (how === 'crash')
+			await stand.cluster.crash();
+		else
+			await stand.cluster.stop(how);
+		await eventually(async () => (await stand.proxy.health()).database === 'down');
+		const before = state.acked;
+		await sleep(500);
+		assert.equal(state.acked, before);
+		await stand.cluster.start();
+		await eventually(() => state.acked > before + 20, { timeout: 20000, what: 'typing goes on' });
+		state.stop = true;
+		await state.done;
+		assert.equal(stand.events(id), state.acked);
+		assert.equal(stand.text(id), 'x'.repeat(state.acked));
+		const versions = () => bob.messages.filter((m) => m.type === 'events').flatMap((m) => m.events).map((e) => e.version);
+		await eventually(() => versions().length === state.acked);
+		assert.deepEqual(versions(), Array.from({ length: state.acked }, (_, i) => alice.version + 1 + i));
+	});
+}
+
+test('backends are terminated under load', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	const state = typist(alice);
+	for (let i = 0; i < 10; i++)
+	{
+		const before = state.acked;
+		await eventually(() => state.acked > before + 5, { timeout: 10000 });
+		stand.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'collab-proxy'");
+	}
+	state.stop = true;
+	await state.done;
+	assert.equal(stand.events(id), state.acked);
+});
+
+test('while the database is gone operations wait within bounds, the rest is told to come again', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const sockets = [];
+	for (let i = 0; i < 20; i++)
+		sockets.push(await stand.socket(id, `user${i}`, { site: i + 1 }));
+	await stand.cluster.stop('immediate');
+	await eventually(async () => (await stand.proxy.health()).database === 'down');
+	const answers = sockets.map((socket) => socket.next((m) => m.type === 'ack' || m.type === 'error', 30000));
+	for (const socket of sockets)
+		socket.send(insert(socket, 1, 'y'.repeat(10000)));
+	await sleep(300);
+	const errors = sockets.flatMap((socket) => socket.messages.filter((m) => m.type === 'error'));
+	assert.ok(errors.length >= 10 && errors.length <= 15, `${errors.length} were turned away`);
+	for (const error of errors)
+	{
+		assert.equal(error.code, '08006');
+		assert.equal(error.clock, 1);
+		assert.ok(error.retry_ms > 0);
+	}
+	/* presence and heartbeats go on */
+	sockets[0].send({ type: 'heartbeat' });
+	await sockets[0].next('heartbeat');
+	await stand.cluster.start();
+	const results = await Promise.all(answers);
+	/* the same message again, as it was told */
+	await Promise.all(sockets.map(async (socket, i) =>
+	{
+		for (let answer = results[i]; answer.type === 'error';)
+		{
+			await sleep(answer.retry_ms);
+			socket.send(insert(socket, 1, 'y'.repeat(10000)));
+			answer = await socket.next((m) => m.type === 'ack' || m.type === 'error', 20000);
+		}
+	}));
+	assert.equal(stand.events(id), 20);
+});
+
+test('opens wait for the database', { timeout: 60000 }, async () =>
+{
+	const id = stand.document({ ops: [{ insert: 'abc' }] });
+	await stand.cluster.stop('immediate');
+	const opening = stand.socket(id, 'alice', null);
+	const socket = await opening;
+	socket.send({ type: 'open', site: 5 });
+	socket.send({ type: 'heartbeat' });
+	assert.equal((await socket.next('heartbeat')).version, 0);
+	await stand.cluster.start();
+	assert.equal((await socket.next('snapshot', 20000)).content.ops[0].insert, 'abc');
+});
+
+test('a locked document does not hold up the others', { timeout: 60000 }, async () =>
+{
+	const locked = stand.document();
+	const free = stand.document();
+	const alice = await stand.socket(locked, 'alice', { site: 1 });
+	const session = stand.database.session();
+	await session.query('BEGIN');
+	await session.query(`SELECT collab.insert_text('${locked}', 0, 's')`);
+	alice.send(insert(alice, 1, 'x'));
+	await sleep(100);
+	for (let i = 0; i < 6; i++)
+	{
+		const bob = await stand.socket(free, 'bob', { site: 10 + i });
+		const begun = Date.now();
+		bob.send(insert(bob, 1, 'y'));
+		await bob.next('ack');
+		assert.ok(Date.now() - begun < 400);
+	}
+	const error = await alice.next('error');
+	assert.equal(error.code, '55P03');
+	assert.equal(error.clock, 1);
+	assert.ok(error.retry_ms > 0);
+	/* committed while it waits: the operation follows */
+	alice.send(insert(alice, 1, 'x'));
+	await sleep(100);
+	await session.query('COMMIT');
+	await session.close();
+	assert.equal((await alice.next('ack')).clock, 1);
+	assert.equal(stand.events(locked), 2);
+	assert.equal((await alice.next('events')).events[0].site, 0);
+});
+
+test('a statement that fails as a whole spoils nothing for the others', { timeout: 60000 }, async () =>
+{
+	/* a trigger on one leaf makes every insert into it an exception, and so every batch with such a document */
+	const leaf = (id) => stand.sql(`SELECT DISTINCT tableoid::regclass FROM collab.events WHERE doc = ${key(id)}`);
+	const content = { ops: [{ insert: '-' }] };
+	const bad = stand.document(content);
+	let good = stand.document(content);
+	while (leaf(good) === leaf(bad))
+		good = stand.document(content);
+	const mallory = await stand.socket(bad, 'mallory', { site: 1 });
+	const friends = [];
+	for (let i = 0; i < 5; i++)
+		friends.push(await stand.socket(good, `friend${i}`, { site: 10 + i }));
+	stand.sql(`CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+		CREATE TRIGGER nothing BEFORE INSERT ON ${leaf(bad)} FOR EACH ROW EXECUTE FUNCTION public.nothing()`);
+	try
+	{
+		for (let clock = 1; clock <= 5; clock++)
+		{
+			mallory.send(insert(mallory, clock, 'm'));
+			for (const friend of friends)
+			{
+				const base = friend.last ?? friend;
+				friend.send({ ...insert(friend, clock, 'a'), base_version: base.version, base_event: base.event });
+			}
+			for (const friend of friends)
+				friend.last = await friend.next('ack');
+			const error = await mallory.next('error');
+			assert.equal(error.code, '0A000');
+			assert.equal(error.clock, clock);
+			assert.equal('retry_ms' in error, false);
+		}
+	}
+	finally
+	{
+		stand.sql(`DROP TRIGGER nothing ON ${leaf(bad)}`);
+	}
+	assert.match(stand.proxy.log, /a batch failed/, 'they were in one batch at least once');
+	assert.equal(stand.events(good), 25);
+	assert.equal(stand.events(bad), 0);
+});
+
+test('without any hint the comparison with the heads finds what is new', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	/* a prepared transaction pushes no hint when it commits; here the listener is just kept from hearing */
+	stand.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'collab-proxy' AND query = 'LISTEN collab'");
+	stand.sql(`SELECT collab.insert_text('${id}', 0, 'a')`);
+	assert.equal((await alice.next('events', 3000)).events[0].op.ops[0].insert, 'a');
+});
+
+test('hints are not trusted', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	const hex = stand.sql(`SELECT to_hex(${key(id)}::bigint)`).padStart(16, '0');
+	for (const payload of [`${hex}:999999`, `${hex}:9223372036854775807`, `${hex}:99999999999999999999`, `${hex}:-1`, `${hex}:`, hex, '*', '* *', ' ', ':::',
+		'x'.repeat(7000), `${hex}:1 `.repeat(300), "'; drop table x; --"])
+		stand.sql(`NOTIFY collab, '${payload.replaceAll("'", "''")}'`);
+	await sleep(300);
+	assert.equal(alice.closed, null);
+	alice.send(insert(alice, 1, 'x'));
+	await alice.next('ack');
+});
+
+test('a history that lost its tail: everybody opens again', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	const bob = await stand.socket(id, 'bob', { site: 2 });
+	let base = alice;
+	for (let clock = 1; clock <= 5; clock++)
+	{
+		alice.send({ ...insert(alice, clock, 'x'), base_version: base.version, base_event: base.event });
+		base = await alice.next('ack');
+	}
+	await bob.next('events');
+	/* what a promoted standby that was behind would have */
+	stand.sql(`ALTER TABLE collab.events DISABLE TRIGGER ALL; DELETE FROM collab.events WHERE doc = ${key(id)} AND version > ${alice.version + 3};
+		ALTER TABLE collab.events ENABLE TRIGGER ALL`);
+	assert.equal((await alice.closing()).code, 4409);
+	assert.equal((await bob.closing()).code, 4409);
+	const again = await stand.socket(id, 'alice', { site: 1, last_version: base.version, last_event: base.event, pending: 1 });
+	const snapshot = again.messages.find((m) => m.type === 'snapshot');
+	assert.equal(snapshot.reason, 'OT010');
+	assert.equal(snapshot.version, alice.version + 3);
+	assert.equal(snapshot.applied_clock, 3);
+});
+
+test('a history that went another way at the same version', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	alice.send(insert(alice, 1, 'x'));
+	await alice.next('ack');
+	stand.sql(`ALTER TABLE collab.events DISABLE TRIGGER ALL; UPDATE collab.events SET clock = 77 WHERE doc = ${key(id)} AND version = ${alice.version + 1};
+		ALTER TABLE collab.events ENABLE TRIGGER ALL`);
+	assert.equal((await alice.closing()).code, 4409);
+});
+
+test('a server that does not keep what it commits: said loudly', { timeout: 60000 }, async () =>
+{
+	stand.sql('ALTER ROLE collab_proxy SET synchronous_commit = off');
+	const proxy = await stand.another();
+	assert.equal((await proxy.health()).durable, false);
+	assert.match(proxy.log, /level=error msg="ACKNOWLEDGED EDITS MAY BE LOST.*synchronous_commit=off/);
+	stand.sql('ALTER ROLE collab_proxy RESET synchronous_commit');
+	assert.equal((await stand.proxy.health()).durable, true);
+	await proxy.stop();
+});
+
+test('a database without the extension, or none at all: it waits and says why', { timeout: 60000 }, async () =>
+{
+	stand.cluster.sql('CREATE DATABASE empty');
+	const proxy = await stand.another({ database: stand.cluster.conninfo('empty', 'collab_proxy') }, { wait: false, database: null });
+	await eventually(() => /cannot use the database/.test(proxy.log), { timeout: 10000 });
+	assert.equal((await proxy.health()).database, 'down');
+	stand.cluster.sql('CREATE EXTENSION collab', { database: 'empty' });
+	stand.cluster.sql('GRANT USAGE ON SCHEMA collab TO collab_proxy', { database: 'empty' });
+	await eventually(async () => (await proxy.health()).database === 'up', { timeout: 15000 });
+	await proxy.stop();
+});
