@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "catalog.h"
 #include "errors.h"
 #include "guc.h"
 #include "hash.h"
@@ -34,6 +35,9 @@
 
 /* Events over which a message is carried in a batch. Further behind, it goes alone, so that the others need not wait. */
 #define BATCH_TAIL_LIMIT 1000
+
+/* What a keystroke's change needs lies on the stack. */
+#define ARENA_SPACE 1024
 
 /* What the arguments say, element by element. */
 typedef struct BatchArgs
@@ -63,6 +67,7 @@ typedef struct BatchMessage
 typedef struct BatchDocument
 {
 	int64		key;
+	int			leaf;
 	int			first;
 	int			count;
 	bool		locked;
@@ -325,14 +330,20 @@ open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapsh
 	}
 }
 
+/* Leaf by leaf: the order of the keys is that of the locks only. */
 static void
 open_documents(Batch *batch, Snapshot snapshot)
 {
 	StoreReader *reader = store_reader_open(snapshot);
+	int			leaf;
 	int			i;
 
 	for (i = 0; i < batch->ndocuments; i++)
-		open_document(batch, &batch->documents[i], reader, snapshot);
+		batch->documents[i].leaf = catalog_leaf(batch->documents[i].key);
+	for (leaf = 0; leaf < CATALOG_LEAVES; leaf++)
+		for (i = 0; i < batch->ndocuments; i++)
+			if (batch->documents[i].leaf == leaf)
+				open_document(batch, &batch->documents[i], reader, snapshot);
 	store_reader_close(reader);
 }
 
@@ -396,6 +407,7 @@ apply_messages(Batch *batch)
 		for (j = document->first; document->open && j < document->first + document->count; j++)
 		{
 			BatchMessage *one = batch->sorted[j];
+			uint64		space[ARENA_SPACE / sizeof(uint64)];
 			Arena		arena;
 
 			if (one->message.good == 0)
@@ -405,7 +417,7 @@ apply_messages(Batch *batch)
 				message_retry(&one->message);
 				continue;
 			}
-			pg_arena_init(&arena);
+			arena_init_buffer(&arena, pg_alloc(scratch), space, sizeof(space));
 			parse_pieces(&one->message, &batch->args.pieces[one->first_piece], &arena);
 			message_apply(&one->message, &document->tail);
 			MemoryContextReset(scratch);

@@ -15,6 +15,9 @@
 /* A lone piece over this many events is transformed step by step; the editable form pays from there on. */
 #define DIRECT_EVENTS 8
 
+/* What a keystroke needs lies on the stack. */
+#define ARENA_SPACE 1024
+
 /* What the base version says about the pieces. */
 typedef struct Base
 {
@@ -31,6 +34,8 @@ typedef struct Carrier
 	Rebase	   *rebase;			/* NULL: `lone` it is */
 	Arena		arena;			/* of `lone` and of pieces that are taken out */
 	Arena		scratch;		/* of one event */
+	uint64		arena_space[ARENA_SPACE / sizeof(uint64)];
+	uint64		scratch_space[ARENA_SPACE / sizeof(uint64)];
 } Carrier;
 
 /* ---- results ---- */
@@ -180,10 +185,11 @@ carrier_failed(Carrier *carrier, CollabStatus status, const CollabError *err)
 static CollabStatus
 carrier_begin(Carrier *carrier, Message *message, int64 events)
 {
-	memset(carrier, 0, sizeof(Carrier));
 	carrier->message = message;
-	pg_arena_init(&carrier->arena);
-	pg_arena_init(&carrier->scratch);
+	carrier->popped = 0;
+	carrier->rebase = NULL;
+	arena_init_buffer(&carrier->arena, pg_alloc(CurrentMemoryContext), carrier->arena_space, ARENA_SPACE);
+	arena_init_buffer(&carrier->scratch, pg_alloc(CurrentMemoryContext), carrier->scratch_space, ARENA_SPACE);
 	if (message->good == 1 && events <= DIRECT_EVENTS)
 	{
 		carrier->lone = message->pieces[0];

@@ -33,6 +33,7 @@ typedef struct RingSlot
 	pid_t		notifier;		/* 0: none */
 	Latch	   *latch;			/* the notifier's */
 	bool		wanted;			/* start a notifier */
+	bool		asleep;			/* the notifier found nothing and wants to be woken */
 	bool		leave;			/* the notifier shall exit */
 	bool		check;			/* the notifier shall see whether the extension is still there */
 	TimestampTz not_before;		/* the launcher waits until then */
@@ -132,7 +133,7 @@ take_slot(void)
 		{
 			RingSlot   *s = &ring->slots[slot];
 
-			s->wanted = s->leave = s->check = s->everything = false;
+			s->wanted = s->asleep = s->leave = s->check = s->everything = false;
 			s->not_before = 0;
 			s->count = 0;
 			s->database = MyDatabaseId;
@@ -188,9 +189,12 @@ ring_push(int slot_number, const Change *changes, int count, bool everything)
 	bool		orphaned;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	/* Who has been woken and has not drained yet need not be woken again. */
-	if (slot->count == 0 && !slot->everything)
+	/* A notifier that gathers looks by itself when its time has come. */
+	if (slot->asleep)
+	{
 		latch = slot->latch;
+		slot->asleep = false;
+	}
 	if (everything || slot->everything || count > RING_CAPACITY - slot->count)
 	{
 		slot->everything = true;
@@ -250,7 +254,7 @@ ring_attach(int slot_number, Oid database)
 	{
 		slot->notifier = MyProcPid;
 		slot->latch = MyLatch;
-		slot->wanted = slot->leave = false;
+		slot->wanted = slot->asleep = slot->leave = false;
 		slot->check = true;
 		slot->not_before = 0;
 		my_slot = slot_number;
@@ -274,9 +278,9 @@ ring_drain(Change *changes, int *count, bool *everything)
 	memcpy(changes, slot->changes, slot->count * sizeof(Change));
 	slot->count = 0;
 	slot->everything = false;
-	LWLockRelease(slot->lock);
-
 	draining = *count > 0 || *everything;
+	slot->asleep = !draining;
+	LWLockRelease(slot->lock);
 	return draining;
 }
 

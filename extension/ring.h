@@ -27,7 +27,7 @@ extern void ring_push(int slot, const Change *changes, int count, bool everythin
 /* Takes over a slot until this process exits. False: the slot is another database's now, or has its notifier. */
 extern bool ring_attach(int slot, Oid database);
 
-/* Empties the slot into `changes` (RING_CAPACITY of them). False: there was nothing. */
+/* Empties the slot into `changes` (RING_CAPACITY of them). False: there was nothing; the next change wakes this process. */
 extern bool ring_drain(Change *changes, int *count, bool *everything);
 
 /* The last drained changes were told: an exit from now on need not have them told again. */

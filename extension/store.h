@@ -88,7 +88,10 @@ typedef struct StoreReader StoreReader;
 extern StoreReader *store_reader_open(Snapshot snapshot);
 extern void store_reader_close(StoreReader *reader);
 extern bool store_reader_document(StoreReader *reader, int64 key, DocumentRow *out);
-/* Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good until the next is asked for. */
+/*
+ * Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good until the next is asked for. Documents of one
+ * leaf (catalog_leaf) are best asked for one after the other.
+ */
 extern StoreScan *store_reader_events(StoreReader *reader, int64 doc, int64 from);
 
 /*

@@ -164,7 +164,8 @@ struct StoreReader
 	Snapshot	snapshot;
 	ScanKeyData keys[2];		/* (doc, version >= from); the first alone for a document */
 	StoreScan	documents;
-	StoreScan	leaves[CATALOG_LEAVES]; /* opened when first asked for */
+	StoreScan	events;			/* of the leaf that was asked for last; a scan of an index takes 27 kB */
+	int			leaf;			/* -1: of none yet */
 };
 
 StoreReader *
@@ -173,6 +174,7 @@ store_reader_open(Snapshot snapshot)
 	StoreReader *reader = palloc0_object(StoreReader);
 
 	reader->snapshot = snapshot;
+	reader->leaf = -1;
 	ScanKeyInit(&reader->keys[0], EVENTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, (Datum) 0);
 	ScanKeyInit(&reader->keys[1], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE, (Datum) 0);
 	open_scan(&reader->documents, &catalog_get()->documents, 1, snapshot);
@@ -182,11 +184,8 @@ store_reader_open(Snapshot snapshot)
 void
 store_reader_close(StoreReader *reader)
 {
-	int			i;
-
-	for (i = 0; i < CATALOG_LEAVES; i++)
-		if (reader->leaves[i].leaf != NULL)
-			close_scan(&reader->leaves[i]);
+	if (reader->leaf >= 0)
+		close_scan(&reader->events);
 	close_scan(&reader->documents);
 	pfree(reader);
 }
@@ -207,13 +206,17 @@ store_reader_document(StoreReader *reader, int64 key, DocumentRow *out)
 StoreScan *
 store_reader_events(StoreReader *reader, int64 doc, int64 from)
 {
-	int			number = catalog_leaf(doc);
-	StoreScan  *scan = &reader->leaves[number];
+	StoreScan  *scan = &reader->events;
+	int			leaf = catalog_leaf(doc);
 
-	if (scan->leaf == NULL)
+	if (reader->leaf != leaf)
 	{
-		open_scan(scan, &catalog_get()->leaves[number], 2, reader->snapshot);
+		if (reader->leaf >= 0)
+			close_scan(scan);
+		memset(scan, 0, sizeof(StoreScan));
+		open_scan(scan, &catalog_get()->leaves[leaf], 2, reader->snapshot);
 		scan->direction = BackwardScanDirection;
+		reader->leaf = leaf;
 	}
 	reader->keys[0].sk_argument = Int64GetDatum(doc);
 	reader->keys[1].sk_argument = Int64GetDatum(from);

@@ -8,7 +8,8 @@
 #include "changes.h"
 #include "tail.h"
 
-#define FIRST_CAPACITY 8
+/* The base and a message or two. */
+#define FIRST_CAPACITY 3
 
 static void
 copy_op(Tail *tail, StoredEvent *event)
@@ -112,6 +113,9 @@ read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
 		}
 		reserve(tail);
 		tail->events[tail->count++] = event;
+		/* Nothing lies below it; asking would read the next page to find that out. */
+		if (event.version == bound)
+			break;
 	}
 }
 
@@ -124,8 +128,6 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreR
 	tail->document = *document;
 	tail->snapshot = snapshot;
 	tail->context = CurrentMemoryContext;
-	tail->event = store_creation_id(document);
-	tail->created_at = document->created_at;
 	tail->capacity = FIRST_CAPACITY;
 	tail->events = palloc_array(StoredEvent, tail->capacity);
 
@@ -143,6 +145,11 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreR
 	}
 	if (tail->count > 0)
 		set_head(tail, &tail->events[tail->count - 1]);
+	else
+	{
+		tail->event = store_creation_id(document);
+		tail->created_at = document->created_at;
+	}
 	tail->first = tail->version - tail->count + 1;
 	tail->first_op = tail->count > 0 && tail->events[0].op == NULL ? tail->first + 1 : tail->first;
 	if (tail->count > 0 && tail->events[0].version != tail->first)

@@ -82,9 +82,19 @@ cache_prepare(void)
 	}
 }
 
+static const char *
+lookup_cached(int64 key)
+{
+	CachedUser *cached;
+
+	cache_prepare();
+	cached = hash_search(cache, &key, HASH_FIND, NULL);
+	return cached != NULL ? cached->name : NULL;
+}
+
 /* The stored name of a key, copied into `name`; remembered unless this transaction itself stored it. */
 static bool
-lookup(int64 key, Snapshot snapshot, char *name)
+lookup_stored(int64 key, Snapshot snapshot, char *name)
 {
 	const Catalog *catalog = catalog_get();
 	CachedUser *cached;
@@ -92,14 +102,6 @@ lookup(int64 key, Snapshot snapshot, char *name)
 	ScanKeyData scan_key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-
-	cache_prepare();
-	cached = hash_search(cache, &key, HASH_FIND, NULL);
-	if (cached != NULL)
-	{
-		strlcpy(name, cached->name, STORE_USER_ID_MAX + 1);
-		return true;
-	}
 
 	rel = table_open(catalog->users.table, AccessShareLock);
 	ScanKeyInit(&scan_key, USERS_KEY + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
@@ -128,7 +130,7 @@ lookup_latest(int64 key, char *name)
 	bool		found;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	found = lookup(key, GetActiveSnapshot(), name);
+	found = lookup_stored(key, GetActiveSnapshot(), name);
 	PopActiveSnapshot();
 	return found;
 }
@@ -137,10 +139,14 @@ char *
 store_user_name(int64 key, Snapshot snapshot)
 {
 	char		name[STORE_USER_ID_MAX + 1];
+	const char *cached;
 
-	if (key == 0 || !lookup(key, snapshot, name))
+	if (key == 0)
 		return NULL;
-	return pstrdup(name);
+	cached = lookup_cached(key);
+	if (cached != NULL)
+		return pstrdup(cached);
+	return lookup_stored(key, snapshot, name) ? pstrdup(name) : NULL;
 }
 
 static bool
@@ -156,16 +162,27 @@ name_valid(const char *name, size_t bytes)
 	return true;
 }
 
+static UserStatus
+compare_names(const char *stored, const char *name, size_t bytes)
+{
+	return strlen(stored) == bytes && memcmp(stored, name, bytes) == 0 ? USER_KNOWN : USER_COLLISION;
+}
+
 UserStatus
 users_register(const char *name, size_t bytes, bool wait, int64 *key)
 {
 	char		stored[STORE_USER_ID_MAX + 1];
+	const char *cached;
 	Datum		values[USERS_NATTS];
 
 	if (!name_valid(name, bytes))
 		return USER_INVALID;
 
 	*key = collab_user_key(name, bytes);
+	cached = lookup_cached(*key);
+	if (cached != NULL)
+		return compare_names(cached, name, bytes);
+
 	if (!lookup_latest(*key, stored))
 	{
 		/*
@@ -184,7 +201,7 @@ users_register(const char *name, size_t bytes, bool wait, int64 *key)
 		}
 	}
 
-	return strlen(stored) == bytes && memcmp(stored, name, bytes) == 0 ? USER_KNOWN : USER_COLLISION;
+	return compare_names(stored, name, bytes);
 }
 
 int64
