@@ -255,7 +255,22 @@ export class Engine {
         piece.doubtful = piece.frozen;
       });
     }
-    return { base: change, view: this.carry(change, true, 0) };
+    const before = this.view.content;
+    const view = this.carry(change, true, 0);
+    return { base: change, view: this.repaired(before) ?? view };
+  }
+
+  /*
+   * What brought us here may have left the view without the rest. Then it is made anew: returns the change from
+   * the content before, or null where all is well.
+   */
+  repaired(before) {
+    const content = this.pieces.reduce((all, piece) => all.compose(piece.delta), this.base.content);
+    if (isSame(content.ops, this.view.content.ops)) {
+      return null;
+    }
+    this.view = new Document(content);
+    return difference(before, content);
   }
 
   /* ------------------------------------------------------------------ persistence */

@@ -33,13 +33,14 @@ export class Link {
     this.connection = null;
     this.timer = null;
     this.soon = false;
-    this.online = () => this.hurry();
+    this.hurried = () => globalThis.document?.visibilityState !== 'hidden' && this.hurry();
   }
 
   start() {
     if (!this.wanted) {
       this.wanted = true;
-      globalThis.addEventListener?.('online', this.online);
+      globalThis.addEventListener?.('online', this.hurried);
+      globalThis.document?.addEventListener('visibilitychange', this.hurried);
       this.connect();
     } else {
       this.hurry();
@@ -48,7 +49,8 @@ export class Link {
 
   stop() {
     this.wanted = false;
-    globalThis.removeEventListener?.('online', this.online);
+    globalThis.removeEventListener?.('online', this.hurried);
+    globalThis.document?.removeEventListener('visibilitychange', this.hurried);
     this.runtime.clearTimeout(this.timer);
     this.timer = null;
     this.connection?.close();
@@ -81,7 +83,7 @@ export class Link {
     this.owner.linkDown({ code, reason, retryIn });
   }
 
-  /* The network is back, or somebody is impatient: no reason to wait any longer. */
+  /* The network or the user is back, or somebody is impatient: no reason to wait any longer. */
   hurry() {
     if (this.wanted && this.timer !== null) {
       this.runtime.clearTimeout(this.timer);

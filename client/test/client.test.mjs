@@ -408,6 +408,15 @@ test('heartbeats go out, and silence ends the connection', () => {
   assert.deepEqual([line.client.status, line.heard('status').at(-1).code], ['disconnected', 4408]);
 });
 
+test('a page whose timers stand still answers the server\'s heartbeats', () => {
+  const line = new Line().open();
+  line.world.time += 5001;
+  line.socket.onmessage({ data: '{"type":"heartbeat","version":0}' });
+  assert.equal(line.socket.sent.at(-1).type, 'heartbeat');
+  line.socket.onmessage({ data: '{"type":"heartbeat","version":0}' });
+  assert.equal(line.socket.sent.filter(({ type }) => type === 'heartbeat').length, 1);
+});
+
 test('a server that does not even answer', () => {
   const line = new Line();
   line.pass(10_000);
