@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "document_cache.h"
 #include "errors.h"
 #include "guc.h"
 #include "hash.h"
@@ -298,6 +299,24 @@ lowest_base(const Batch *batch, const BatchDocument *document)
 	return lowest;
 }
 
+/*
+ * The row of a document, from the cache where its only use is to compare the id. The identity of version 0 and
+ * the existence of a document without events are looked up.
+ */
+static bool
+find_document(int64 key, int64 from, StoreReader *reader, DocumentRow *out)
+{
+	bool		committed;
+
+	if (from > 0 && document_cache_find(key, out))
+		return true;
+	if (!store_reader_document(reader, key, out, &committed))
+		return false;
+	if (committed)
+		document_cache_put(out);
+	return true;
+}
+
 static void
 open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapshot snapshot)
 {
@@ -309,9 +328,17 @@ open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapsh
 	if (from == PG_INT64_MAX)
 		return;
 
-	found = store_reader_document(reader, document->key, &row);
+	found = find_document(document->key, from, reader, &row);
+	if (found)
+	{
+		tail_open(&document->tail, &row, from, BATCH_TAIL_LIMIT, reader, snapshot);
+		if (document->tail.version == 0 && from > 0)
+			found = store_reader_document(reader, document->key, &row, NULL);
+	}
 	if (!found)
 		tail_check_missing(document->key);
+	document->open = found;
+
 	for (i = document->first; i < document->first + document->count; i++)
 	{
 		BatchMessage *one = batch->sorted[i];
@@ -323,11 +350,6 @@ open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapsh
 			!(found && strlen(row.doc_id) == bytes && memcmp(row.doc_id, VARDATA_ANY(doc_id), bytes) == 0))
 			refuse_document(one, &batch->args);
 	}
-	if (found)
-	{
-		tail_open(&document->tail, &row, from, BATCH_TAIL_LIMIT, reader, snapshot);
-		document->open = true;
-	}
 }
 
 /* Leaf by leaf: the order of the keys is that of the locks only. */
@@ -338,6 +360,7 @@ open_documents(Batch *batch, Snapshot snapshot)
 	int			leaf;
 	int			i;
 
+	document_cache_begin();
 	for (i = 0; i < batch->ndocuments; i++)
 		batch->documents[i].leaf = catalog_leaf(batch->documents[i].key);
 	for (leaf = 0; leaf < CATALOG_LEAVES; leaf++)

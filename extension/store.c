@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "document_cache.h"
 #include "errors.h"
 #include "hash.h"
 #include "store.h"
@@ -85,7 +86,7 @@ bool
 store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out)
 {
 	StoreReader *reader = store_reader_open(snapshot);
-	bool		found = store_reader_document(reader, key, out);
+	bool		found = store_reader_document(reader, key, out, NULL);
 
 	store_reader_close(reader);
 	return found;
@@ -157,6 +158,7 @@ store_delete_document(int64 key, Snapshot snapshot)
 	delete_rows(&leaf, key, snapshot);
 	delete_rows(&documents, key, snapshot);
 	table_close(root, NoLock);
+	document_cache_dropped();
 	CommandCounterIncrement();
 }
 

@@ -87,7 +87,8 @@ typedef struct StoreReader StoreReader;
 
 extern StoreReader *store_reader_open(Snapshot snapshot);
 extern void store_reader_close(StoreReader *reader);
-extern bool store_reader_document(StoreReader *reader, int64 key, DocumentRow *out);
+/* `committed` (may be NULL): it was not this transaction that made the document. */
+extern bool store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *committed);
 /*
  * Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good until the next is asked for. Documents of one
  * leaf (catalog_leaf) are best asked for one after the other.

@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -191,7 +192,7 @@ store_reader_close(StoreReader *reader)
 }
 
 bool
-store_reader_document(StoreReader *reader, int64 key, DocumentRow *out)
+store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *committed)
 {
 	StoreScan  *scan = &reader->documents;
 
@@ -200,6 +201,13 @@ store_reader_document(StoreReader *reader, int64 key, DocumentRow *out)
 	if (!index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
 		return false;
 	store_read_document(scan->slot, out);
+	if (committed != NULL)
+	{
+		bool		isnull;
+		Datum		xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
+
+		*committed = !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+	}
 	return true;
 }
 

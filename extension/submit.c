@@ -56,7 +56,7 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 	PushActiveSnapshot(GetLatestSnapshot());
 	snapshot = GetActiveSnapshot();
 	reader = store_reader_open(snapshot);
-	if (!store_reader_document(reader, collab_doc_key(id, bytes), &document) ||
+	if (!store_reader_document(reader, collab_doc_key(id, bytes), &document, NULL) ||
 		strlen(document.doc_id) != bytes || memcmp(document.doc_id, id, bytes) != 0)
 	{
 		tail_check_missing(collab_doc_key(id, bytes));
