@@ -14,6 +14,9 @@ const TOOLBAR = [
   ['link', 'clean'],
 ];
 
+/* Quill names its buttons, but not these. */
+const PICKERS = { '.ql-header': 'Heading', '.ql-color': 'Text colour', '.ql-background': 'Background colour' };
+
 const plural = (count) => `${count} ${count === 1 ? 'edit' : 'edits'}`;
 
 export class Desk {
@@ -32,6 +35,9 @@ export class Desk {
     this.quill.root.setAttribute('aria-label', `Text of the document, edited by ${person.name}`);
     this.quill.root.setAttribute('role', 'textbox');
     this.quill.root.setAttribute('aria-multiline', 'true');
+    for (const [picker, label] of Object.entries(PICKERS)) {
+      this.part(`.ql-toolbar ${picker} .ql-picker-label`).setAttribute('aria-label', label);
+    }
     this.client = new CollabClient({ url, doc, ...person, granularity: 'edit' });
     this.binding = bindQuill(this.client, this.quill);
     this.listen();

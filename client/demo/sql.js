@@ -51,7 +51,9 @@ async function copy(text) {
 
 export function makeCopyable(element, text) {
   const button = element.querySelector('.copy');
-  element.querySelector('code').textContent = text;
+  const code = element.querySelector('code');
+  code.textContent = text;
+  code.tabIndex = 0;
   button.setAttribute('aria-label', `Copy: ${text}`);
   button.onclick = async () => {
     button.textContent = (await copy(text)) ? 'Copied' : 'Press Ctrl+C';

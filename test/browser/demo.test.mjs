@@ -2,7 +2,8 @@
  * The demo page as a person sees it: Chromium, the real proxy, the real database. Pictures of it are left in results/browser/.
  */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { eventually } from '../lib/proxy.mjs';
 import { Stack } from '../lib/stack.mjs';
@@ -208,4 +209,17 @@ test('a small window and a dark one', async () => {
   await picture(page, 'demo-dark');
   assert.equal(await overflow(), 0);
   await page.close();
+});
+
+test('nothing keeps people with a screen reader or a keyboard out (axe)', async () => {
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  for (const [doc, colorScheme] of [['axe', 'light'], ['axe', 'dark'], ['axe-missing', 'light'], ['axe-missing', 'dark']]) {
+    const { page, desks } = await visit(doc, doc === 'axe' && colorScheme === 'light' ? undefined : null);
+    await page.emulateMedia({ colorScheme });
+    await (doc === 'axe' ? saved(desks[0]) : page.locator('#notice').waitFor());
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run());
+    assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], `${doc}, ${colorScheme}`);
+    await page.close();
+  }
 });
