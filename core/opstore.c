@@ -87,7 +87,10 @@ opstore_intern_cost(const OpStore *store, size_t count, size_t bytes)
 
 	if (count == 0)
 		return 0;
-	/* the table doubles until it has at least as many buckets as sets: the last one is as large as all before it */
+	/*
+	 * the table doubles until it has at least as many buckets as sets: the last one is as large as
+	 * all before it
+	 */
 	if (total > store->bucket_count)
 		cost += 2 * sizeof(AttrSet *) * (total < FIRST_BUCKETS / 2 ? FIRST_BUCKETS : 2 * total);
 	return cost;

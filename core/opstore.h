@@ -1,4 +1,4 @@
-/* opstore.h - the memory under editable op sequences: reusable chunks, and attribute maps that are kept once. */
+/* opstore.h - the memory under editable op sequences: chunks, and attribute maps kept once. */
 #ifndef COLLAB_OPSTORE_H
 #define COLLAB_OPSTORE_H
 
@@ -7,14 +7,15 @@
 #include "delta.h"
 
 /*
- * One arena with free lists of power-of-two chunks. Everything goes with opstore_free, whatever state the structures in
- * it are in; that is what makes an allocator that jumps out of the middle of a change harmless.
+ * One arena with free lists of power-of-two chunks. Everything goes with opstore_free, whatever
+ * state the structures in it are in; that is what makes an allocator that jumps out of the middle
+ * of a change harmless.
  */
 #define OPSTORE_CLASSES 28 /* 32 bytes ... 4 GiB */
 
 /*
- * An attribute map, kept once per store and counted: equal maps are equal pointers, so that merging neighbours compares
- * pointers, and heavy attributes cost their size once.
+ * An attribute map, kept once per store and counted: equal maps are equal pointers, so that merging
+ * neighbours compares pointers, and heavy attributes cost their size once.
  */
 typedef struct AttrSet
 {
@@ -40,7 +41,10 @@ void  opstore_free(OpStore *store);
 void *opstore_alloc(OpStore *store, size_t size) COLLAB_MUST_CHECK;
 void  opstore_release(OpStore *store, void *chunk, size_t size);
 
-/* After it, that many bytes can be allocated without asking the allocator. A chunk takes opstore_cost(size) of them. */
+/*
+ * After it, that many bytes can be allocated without asking the allocator. A chunk takes
+ * opstore_cost(size) of them.
+ */
 bool   opstore_reserve(OpStore *store, size_t bytes) COLLAB_MUST_CHECK;
 size_t opstore_cost(size_t size);
 /* Bytes that interning `count` sets of `bytes` in all costs at most. */

@@ -6,22 +6,26 @@
 #include "opstore.h"
 
 /*
- * The ops of a change (or of a document, which is one of inserts only), so that one of them can be found, cut, extended or
- * removed in logarithmic time. Positions are counted on two sides: OPTREE_BASE is the document before the change
- * (retains and deletes have length there), OPTREE_NEW the one after it (retains and inserts). Every page knows the
- * length of its ops on both sides, and an inner page those of its children:
+ * The ops of a change (or of a document, which is one of inserts only), so that one of them can be
+ * found, cut, extended or removed in logarithmic time. Positions are counted on two sides:
+ * OPTREE_BASE is the document before the change (retains and deletes have length there), OPTREE_NEW
+ * the one after it (retains and inserts). Every page knows the length of its ops on both sides, and
+ * an inner page those of its children:
  *
  *	inner	[base 40 | 9][new 35 | 12][-> leaf | -> leaf]
  *	leaf	header, "text of all inserts" -> ... free ... <- item n, ..., item 1, item 0
  *
- * A leaf holds at most 1 KiB, so no edit moves more than that; long texts, and only they and long runs of merged ops, are
- * split over neighbouring leaves. The first leaf of a short sequence is as small as its content.
+ * A leaf holds at most 1 KiB, so no edit moves more than that; long texts, and only they and long
+ * runs of merged ops, are split over neighbouring leaves. The first leaf of a short sequence is as
+ * small as its content.
  *
- * Invariants (optree_valid): no item is empty; inside a leaf neighbours that could be one item are one; nowhere does a delete
- * stand before an insert or before a delete. So apart from merges across leaf borders the sequence is always in canonical form.
+ * Invariants (optree_valid): no item is empty; inside a leaf neighbours that could be one item are
+ * one; nowhere does a delete stand before an insert or before a delete. So apart from merges across
+ * leaf borders the sequence is always in canonical form.
  *
- * Allocation failures: a function that returns false, or whose allocator jumps out, leaves a sequence that may only be
- * thrown away with its store. Who needs more reserves memory in the store first.
+ * Allocation failures: a function that returns false, or whose allocator jumps out, leaves a
+ * sequence that may only be thrown away with its store. Who needs more reserves memory in the store
+ * first.
  */
 typedef enum OpSide
 {
@@ -29,8 +33,11 @@ typedef enum OpSide
 	OPTREE_NEW = 1
 } OpSide;
 
-#define OPTREE_PAGE                                                                                          \
-	1024 /* of the sizes measured (512 ... 4096) the one where long typing and small ops both do well */
+/*
+ * Of 512, 1024, 2048 and 4096 bytes the size where typing, long pieces and random edits all do well
+ * (bench/core).
+ */
+#define OPTREE_PAGE 1024
 #define OPTREE_FANOUT 42
 
 typedef struct OpInner OpInner;
@@ -61,7 +68,10 @@ struct OpLeaf
 	unsigned char body[];
 };
 
-/* One op; its text or embed stands in the page's text area, at the sum of the bytes of the items before it. */
+/*
+ * One op; its text or embed stands in the page's text area, at the sum of the bytes of the items
+ * before it.
+ */
 typedef struct OpItem
 {
 	int64_t	 units;
@@ -91,7 +101,10 @@ typedef struct OpTree
 	uint32_t inners;
 } OpTree;
 
-/* Between two items (offset 0: before item `index`, which may be the end of the leaf) or inside item `index`. */
+/*
+ * Between two items (offset 0: before item `index`, which may be the end of the leaf) or inside
+ * item `index`.
+ */
 typedef struct OpPlace
 {
 	OpLeaf	*leaf;
@@ -144,31 +157,41 @@ optree_mergeable(const OpItem *a, const OpItem *b)
 	return a->kind == b->kind && a->attrs == b->attrs && a->kind <= DELTA_INSERT;
 }
 
-/* ---- optree.c: pages and places ---- */
+/* ---- optree_find.c: places ---- */
 
-/* `bytes`: how much text and `items`: how many ops to expect, so that a short sequence gets a small page. */
-bool optree_init(OpTree *tree, OpStore *store, size_t items, size_t bytes) COLLAB_MUST_CHECK;
 /*
- * The place at a position (0 ... tree->sum[side]) that is not inside anything without length on that side: the first
- * such place (`behind` false), or the last one (`behind` true), behind all items without length. optree_find changes nothing,
- * optree_seek remembers the leaf: every edit below expects a place that it gave.
+ * The place at a position (0 ... tree->sum[side]): before everything there that has no length on
+ * that side, or with `behind` behind it. optree_find changes nothing, optree_seek remembers the
+ * leaf: every edit below expects a place that it gave.
  */
 void optree_find(const OpTree *tree, OpSide side, int64_t position, bool behind, OpPlace *place);
 void optree_seek(OpTree *tree, OpSide side, int64_t position, bool behind, OpPlace *place);
 void optree_seek_end(OpTree *tree, OpPlace *place);
-/* Steps from the end of a leaf to the next leaf, and tidies up the one behind. False at the end of the sequence. */
-bool optree_next_leaf(OpTree *tree, OpPlace *place);
+
+/* ---- optree.c: pages ---- */
+
+/*
+ * `bytes`: how much text and `items`: how many ops to expect, so that a short sequence gets a small
+ * page.
+ */
+bool optree_init(OpTree *tree, OpStore *store, size_t items, size_t bytes) COLLAB_MUST_CHECK;
 /* Room for two more items and `bytes` of text at the place, which may move to another page. */
 bool optree_make_room(OpTree *tree, OpPlace *place, uint32_t bytes) COLLAB_MUST_CHECK;
 /* Makes the place the end of its leaf. */
 bool optree_open(OpTree *tree, OpPlace *place) COLLAB_MUST_CHECK;
 /*
- * What a number of puts, isolates and set embeds take from the store at most, attributes and far embeds apart: for each of
- * them `splits` goes up by one (a put of an op: by optree_splits_for), `bytes` by the bytes of its text or near embed.
+ * Steps from the end of a leaf to the next leaf, and tidies up the one left behind. False at the
+ * end of the sequence.
  */
-size_t optree_memory_for(const OpTree *tree, size_t splits, size_t bytes);
+bool optree_next_leaf(OpTree *tree, OpPlace *place);
 /* Removes a leaf that became empty, merges one that became small. Places are void after it. */
 void optree_settle(OpTree *tree, OpLeaf *leaf);
+/*
+ * What a number of puts, isolates and set embeds take from the store at most, attributes and far
+ * embeds apart: for each of them `splits` goes up by one (a put of an op: by optree_splits_for),
+ * `bytes` by the bytes of its text or near embed.
+ */
+size_t optree_memory_for(const OpTree *tree, size_t splits, size_t bytes);
 
 /* ---- optree_edit.c: changing items; the place stands behind what was changed ---- */
 
@@ -180,15 +203,27 @@ bool   optree_put_units(OpTree *tree, OpPlace *place, DeltaKind kind, int64_t un
 bool optree_put(OpTree *tree, OpPlace *place, const DeltaOp *op) COLLAB_MUST_CHECK;
 /* A tree of these ops; `more` are expected. */
 bool optree_load(OpTree *tree, OpStore *store, const Delta *delta, uint32_t more) COLLAB_MUST_CHECK;
-/* Removes the next `units` of the item at the place. The place stays; neighbours that meet are merged. */
+/*
+ * Removes the next `units` of the item at the place. The place stays; neighbours that meet are
+ * merged.
+ */
 void optree_cut(OpTree *tree, OpPlace *place, int64_t units);
-/* Makes the next `*units` of the item at the place an item of its own; *units becomes less where a page border divides them. */
+/*
+ * Makes the next `*units` of the item at the place an item of its own; *units becomes less where a
+ * page border divides them.
+ */
 bool optree_isolate(OpTree *tree, OpPlace *place, int64_t *units) COLLAB_MUST_CHECK;
-/* Gives the item at the place (an embed, or an isolated retain of one unit, which becomes an embed change) this value. */
+/*
+ * Gives the item at the place (an embed, or an isolated retain of one unit, which becomes an embed
+ * change) this value.
+ */
 bool optree_set_embed(OpTree *tree, OpPlace *place, const DeltaOp *value) COLLAB_MUST_CHECK;
 /* Goes on behind the next `units` of the item at the place. */
 void optree_skip(OpPlace *place, int64_t units);
-/* Replaces the attributes of the isolated item at the place (consumes one hold of `attrs`) and goes on behind it. */
+/*
+ * Replaces the attributes of the isolated item at the place (consumes one hold of `attrs`) and goes
+ * on behind it.
+ */
 void optree_set_attrs(OpTree *tree, OpPlace *place, AttrSet *attrs);
 /* Merges the items before and behind the place if they are mergeable. */
 void optree_join(OpTree *tree, OpPlace *place);

@@ -6,7 +6,10 @@
 /* Longer texts are not squeezed into a page but put into pages of their own. */
 #define STEP_BYTES 256
 
-/* Longer embeds stand outside of their page. Half a page must always hold one step or one embed and two items. */
+/*
+ * Longer embeds stand outside of their page. Half a page must always hold one step or one embed and
+ * two items.
+ */
 #define NEAR_EMBED_BYTES 192
 
 /* ---- inside one leaf ---- */
@@ -61,7 +64,9 @@ optree_op(const OpLeaf *leaf, uint32_t text, const OpItem *item, DeltaOp *op)
 	}
 }
 
-/* Counts `units` (negative: removed) of an op of that kind in the leaf and in all pages above it. */
+/*
+ * Counts `units` (negative: removed) of an op of that kind in the leaf and in all pages above it.
+ */
 static void
 count_units(OpTree *tree, OpLeaf *leaf, uint8_t kind, int64_t units)
 {

@@ -1,4 +1,4 @@
-/* optree_read.c - what comes out of an editable op sequence: Deltas, bytes, text; and the check of its invariants. */
+/* optree_read.c - what comes out of an editable op sequence, and the check of its invariants. */
 #include "optree.h"
 
 #include <string.h>
@@ -48,7 +48,10 @@ walk_next(Walk *walk, DeltaOp *op)
 
 /* ---- a Delta ---- */
 
-/* Attributes come in alternation (plain, bold, plain ...): the copies of the last two are used again. */
+/*
+ * Attributes come in alternation (plain, bold, plain ...): the copies of the last two are used
+ * again.
+ */
 typedef struct AttrCopies
 {
 	const AttrSet *of[2];

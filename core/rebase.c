@@ -1,17 +1,23 @@
-/* rebase.c - pending pieces carried over events: each piece is an editable op sequence that an event transforms in place. */
+/* rebase.c - pending pieces carried over events, each transformed in place. */
 #include "rebase.h"
 
 #include <string.h>
 
 #include "optree.h"
 
-/* One piece of a few ops, which is what most messages hold, needs no memory but that of the Rebase itself. */
+/*
+ * One piece of a few ops, which is what most messages hold, needs no memory but that of the Rebase
+ * itself.
+ */
 #define OWN_BYTES 512
 
 /* An event may divide an op of a piece, and put a retain before it. */
 #define MORE_OPS 2
 
-/* A deque in an array: pieces [first, count) are left; those popped or dropped keep their memory until the end. */
+/*
+ * A deque in an array: pieces [first, count) are left; those popped or dropped keep their memory
+ * until the end.
+ */
 struct Rebase
 {
 	CollabAlloc alloc;
@@ -142,8 +148,8 @@ retain_to(Carry *carry, int64_t position)
 /* ---- the three things an event can do to a piece, at a base position of it ---- */
 
 /*
- * What the event inserts, the piece retains: before or behind what the piece inserts there, but before what it deletes there.
- * Behind the end of the piece nothing has to be retained.
+ * What the event inserts, the piece retains: before or behind what the piece inserts there, but
+ * before what it deletes there. Behind the end of the piece nothing has to be retained.
  */
 static bool
 carry_insert(Carry *carry, int64_t position, const DeltaOp *op)
@@ -167,7 +173,10 @@ carry_insert(Carry *carry, int64_t position, const DeltaOp *op)
 	return optree_put_units(piece, &place, DELTA_RETAIN, op->units);
 }
 
-/* What the event deletes is no longer there to be retained or deleted by the piece; what it inserts there stays. */
+/*
+ * What the event deletes is no longer there to be retained or deleted by the piece; what it inserts
+ * there stays.
+ */
 static bool
 carry_delete(Carry *carry, int64_t position, int64_t units)
 {
@@ -224,7 +233,10 @@ carry_delete(Carry *carry, int64_t position, int64_t units)
 	return true;
 }
 
-/* One item of the piece (from the place on, `*units` long) meets an event that formats it or changes it as an embed. */
+/*
+ * One item of the piece (from the place on, `*units` long) meets an event that formats it or
+ * changes it as an embed.
+ */
 static CollabStatus
 carry_format_item(Carry *carry, OpPlace *place, int64_t *units, const DeltaOp *op)
 {
@@ -284,7 +296,10 @@ carry_format(Carry *carry, int64_t position, const DeltaOp *op)
 	CollabStatus status;
 	OpPlace		 place;
 
-	/* an event that comes second changes nothing in the piece; nor is there anything to be seen if nobody asks for it */
+	/*
+	 * an event that comes second changes nothing in the piece; nor is there anything to be seen if
+	 * nobody asks for it
+	 */
 	if (carry->out == NULL && !carry->event_first && op->kind == DELTA_RETAIN)
 		return COLLAB_OK;
 	left = left < 0 ? 0 : left < units ? left : units;

@@ -1,11 +1,13 @@
-/* replay.c - composing many changes: the content is an editable op sequence, and each change is composed in place. */
+/* replay.c - composing many changes, each in place, with an editable op sequence. */
 #include "replay.h"
 
 #include <string.h>
 
 #include "replay_plan.h"
 
-/* A change that might need much more memory than the content holds is composed as a whole instead. */
+/*
+ * A change that might need much more memory than the content holds is composed as a whole instead.
+ */
 #define MEMORY_FACTOR 2
 #define MEMORY_FREE ((size_t) 16 * 1024)
 
@@ -221,7 +223,10 @@ compose_in_place(OpTree *content, const Delta *change, const Plan *plan)
 	return done;
 }
 
-/* The content is copied, composed and taken in anew, in a store of its own; the old one goes when that has worked. */
+/*
+ * The content is copied, composed and taken in anew, in a store of its own; the old one goes when
+ * that has worked.
+ */
 static CollabStatus
 compose_anew(Replay *replay, const Planner *planner)
 {

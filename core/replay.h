@@ -5,17 +5,24 @@
 #include "delta.h"
 
 /*
- * An editable Delta. replay_apply(r, c) replaces the content D by compose(D, c) in O(|c| log |D|) (amortised; typing at one
- * place is O(1)), instead of the O(|D|) of delta_compose. Starting from an empty Delta and applying the events of a document
- * gives the document; starting from an empty *change* gives their composition.
- * Text is copied in: the applied changes may die. Memory is proportional to the content, not to the history.
+ * An editable Delta. replay_apply(r, c) replaces the content D by compose(D, c) in O(|c| log |D|)
+ * (amortised; typing at one place is O(1)), instead of the O(|D|) of delta_compose. Starting from
+ * an empty Delta and applying the events of a document gives the document; starting from an empty
+ * *change* gives their composition. Text is copied in: the applied changes may die. Memory is
+ * proportional to the content, not to the history.
  */
 typedef struct Replay Replay;
 
-/* is_document: a change that reaches past the end is COLLAB_RANGE (otherwise the missing part is retained, as compose does). */
+/*
+ * is_document: a change that reaches past the end is COLLAB_RANGE (otherwise the missing part is
+ * retained, as compose does).
+ */
 CollabStatus replay_create(CollabAlloc alloc, bool is_document, Replay **out) COLLAB_MUST_CHECK;
 void		 replay_free(Replay *replay);
-/* On failure the content is unchanged, also if memory ends (whether the allocator returns NULL or jumps). */
+/*
+ * On failure the content is unchanged, also if memory ends (whether the allocator returns NULL or
+ * jumps).
+ */
 CollabStatus replay_apply(Replay *replay, const Delta *change, CollabError *err) COLLAB_MUST_CHECK;
 /* Only the checks of replay_apply: range, cut pairs, embed types. Changes nothing. */
 CollabStatus replay_check(const Replay *replay, const Delta *change, CollabError *err) COLLAB_MUST_CHECK;

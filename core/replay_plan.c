@@ -1,4 +1,4 @@
-/* replay_plan.c - checks a change against the content and works out what can fail: ranges, pairs, embeds, attributes. */
+/* replay_plan.c - checks a change against the content, works out all that can fail. */
 #include "replay_plan.h"
 
 /* The op at a place of a walk that changes nothing; false at the end. */
@@ -186,7 +186,10 @@ survey(const Planner *planner, Plan *plan, bool *look)
 		return collab_fail(planner->err, COLLAB_RANGE, -1,
 						   "the change needs %lld units, the document has %lld", (long long) plan->base,
 						   (long long) content->sum[OPTREE_NEW]);
-	/* what the content retains counts twice here, so this is never too small; only the whole result tells exactly */
+	/*
+	 * what the content retains counts twice here, so this is never too small; only the whole result
+	 * tells exactly
+	 */
 	if (content->sum[0] + content->sum[1] + plan->base + inserted > DELTA_MAX_UNITS)
 	{
 		Delta composed;

@@ -4,7 +4,10 @@
 
 #include "optree.h"
 
-/* What becomes of a stretch of content that the change formats: one after the other, in the order of the change. */
+/*
+ * What becomes of a stretch of content that the change formats: one after the other, in the order
+ * of the change.
+ */
 typedef struct PlanStep
 {
 	struct PlanStep *next;
@@ -38,7 +41,10 @@ typedef struct Planner
 	CollabError	 *err;
 } Planner;
 
-/* COLLAB_OK: composing the change as planned cannot fail but for memory, and not for that if plan_memory() bytes are reserved. */
+/*
+ * COLLAB_OK: composing the change as planned cannot fail but for memory, and not for that if
+ * plan_memory() bytes are reserved.
+ */
 CollabStatus plan_change(const Planner *planner, Plan *plan) COLLAB_MUST_CHECK;
 /* The other way: the whole content composed with the change, in the arena. */
 CollabStatus plan_compose(const Planner *planner, Delta *out) COLLAB_MUST_CHECK;

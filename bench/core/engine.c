@@ -1,4 +1,4 @@
-/* engine.c - the engine's side of bench/core: reads inputs from files, prints one JSON line per figure, writes results to files. */
+/* engine.c - the engine's side of bench/core: reads inputs, prints figures, writes results. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +12,10 @@
 /* Other processes share the cores: the best of several rounds is the figure. */
 #define ROUNDS 7
 
-/* A file of Deltas, one JSON text a line, parsed, and in the binary form as it comes out of a table. */
+/*
+ * A file of Deltas, one JSON text a line, parsed, and in the binary form as it comes out of a
+ * table.
+ */
 typedef struct Input
 {
 	Arena	 arena;
@@ -254,7 +257,10 @@ rebase_once(const Input *pieces, const Input *events, Arena *arena, Rebase **reb
 	return now() - started;
 }
 
-/* The pieces of NAME.jsonl over the events of EVENTS.jsonl, to NAME.out.json: the first piece as it ends. */
+/*
+ * The pieces of NAME.jsonl over the events of EVENTS.jsonl, to NAME.out.json: the first piece as it
+ * ends.
+ */
 static void
 bench_rebase(const char *name, const char *events_name, const char *figure, const char *figure_decoded)
 {
@@ -434,7 +440,10 @@ next_random(uint64_t *state)
 	return *state;
 }
 
-/* A million edits at random places of ten million characters: nothing in common with the edit before. */
+/*
+ * A million edits at random places of ten million characters: nothing in common with the edit
+ * before.
+ */
 static void
 bench_random_edits(const char *letter, const char *figure, const char *memory_figure)
 {
@@ -522,7 +531,10 @@ parse_lines(const Input *input, bool jansson)
 	return now() - started;
 }
 
-/* Our parser gives a checked, canonical Delta; jansson a tree of values that all this would still have to be made from. */
+/*
+ * Our parser gives a checked, canonical Delta; jansson a tree of values that all this would still
+ * have to be made from.
+ */
 static void
 bench_json(const char *file, const char *figure, const char *figure_jansson)
 {

@@ -5,8 +5,9 @@
 #include "random_delta.h"
 
 /*
- * A change of any part of the document (random_change works near its start): a few small edits, or a long text put in, or a
- * long stretch deleted or formatted. Always fits the document, never cuts a pair.
+ * A change of any part of the document (random_change works near its start): a few small edits, or
+ * a long text put in, or a long stretch deleted or formatted. Always fits the document, never cuts
+ * a pair.
  */
 Delta random_edit(Random *random, Arena *arena, const RandomProfile *profile, const Delta *document);
 /* Some text of about that many bytes, plain or of characters of all sizes. */

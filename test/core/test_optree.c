@@ -244,7 +244,10 @@ test_memory_bound(void **state)
 		{
 			OpPlace place;
 
-			/* all in one place or each somewhere else; only inserts and retains, which keep the order whatever they stand at */
+			/*
+			 * all in one place or each somewhere else; only inserts and retains, which keep the
+			 * order whatever they stand at
+			 */
 			if (i % 2 == 0)
 				base = random_below(&random, (uint32_t) tree.sum[OPTREE_NEW] + 1);
 			optree_seek(&tree, OPTREE_NEW, base, false, &place);

@@ -1,4 +1,4 @@
-/* test_replay.c - replay against the fold of compose: documents and changes, small and large, and its failures. */
+/* test_replay.c - replay against the fold of compose: small and large, and its failures. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,7 +113,10 @@ test_large_documents(void **state)
 	run_document(seed + 2, &random_rich, LARGE_CHANGES, 10);
 }
 
-/* Changes composed with changes: of a document (then they hold embed changes), or of nothing in particular. */
+/*
+ * Changes composed with changes: of a document (then they hold embed changes), or of nothing in
+ * particular.
+ */
 static void
 run_changes(uint64_t run, const RandomProfile *profile, bool loose, int changes)
 {
@@ -135,7 +138,10 @@ run_changes(uint64_t run, const RandomProfile *profile, bool loose, int changes)
 		Delta		 next;
 		CollabStatus status = delta_compose_changes(&arena, &composed, &change, &next, NULL);
 
-		/* a refused change (a cut pair, an embed that compose takes for shorter than it is) leaves everything as it is */
+		/*
+		 * a refused change (a cut pair, an embed that compose takes for shorter than it is) leaves
+		 * everything as it is
+		 */
 		assert_int_equal(replay_check(replay, &change, &error), status);
 		if (replay_apply(replay, &change, &error) != status)
 			fail_msg("run %" PRIu64 ", step %d: %s", run, i, error.message);
@@ -335,7 +341,10 @@ test_huge_counts(void **state)
 	arena_free(&arena);
 }
 
-/* Memory follows the content: typing and deleting for ever needs no more than the most that there was. */
+/*
+ * Memory follows the content: typing and deleting for ever needs no more than the most that there
+ * was.
+ */
 static void
 test_memory(void **state)
 {
@@ -414,7 +423,10 @@ failing_free(void *ctx, void *ptr)
 	free(ptr);
 }
 
-/* Whatever the content looks like and whatever the change needs: either all of it is done, or nothing is changed. */
+/*
+ * Whatever the content looks like and whatever the change needs: either all of it is done, or
+ * nothing is changed.
+ */
 static void
 test_no_memory(void **state)
 {
