@@ -127,7 +127,10 @@ is_own(const Message *message, const StoredEvent *event)
 static bool
 check_base(Message *message, const Tail *tail, const StoredEvent *event, Base *base)
 {
-	base->event = event != NULL ? store_event_id(event) : store_creation_id(&tail->document);
+	if (message->base_version == tail->version)
+		base->event = tail->event;
+	else
+		base->event = event != NULL ? store_event_id(event) : store_creation_id(&tail->document);
 	base->length = event != NULL ? event->length : 0;
 
 	if (message->has_base_event && message->base_event != base->event)

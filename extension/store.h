@@ -103,7 +103,7 @@ extern bool store_head(int64 doc, Snapshot snapshot, StoredEvent *out);
 
 /*
  * Appends events of any number of documents whose locks are held, in one multi-insert per leaf, and makes
- * them visible to the following commands of the transaction. Sorts the array of pointers by leaf.
+ * them visible to the following commands of the transaction.
  */
 extern void store_append(StoredEvent **events, int count);
 

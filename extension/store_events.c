@@ -234,25 +234,6 @@ store_reader_events(StoreReader *reader, int64 doc, int64 from)
 
 /* ---- append ---- */
 
-typedef struct AppendRow
-{
-	int			leaf;
-	int			order;
-	StoredEvent *event;
-} AppendRow;
-
-/* By leaf, and within a leaf as given: versions of a document stay in order. */
-static int
-compare_rows(const void *a, const void *b)
-{
-	const AppendRow *x = a;
-	const AppendRow *y = b;
-
-	if (x->leaf != y->leaf)
-		return x->leaf < y->leaf ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
 static void
 fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 {
@@ -277,17 +258,48 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* One multi-insert: rows of one leaf. */
+/* Rows of one leaf, as given: versions of a document stay in order. */
 static void
-append_leaf(EState *estate, const CatalogTable *table, TupleTableSlot **slots, AppendRow *rows, int count)
+append_leaf(EState *estate, const CatalogTable *table, TupleTableSlot **slots, int nslots, StoredEvent **events, int count)
 {
 	Relation	leaf = table_open(table->table, RowExclusiveLock);
+	int			from;
 	int			i;
 
-	for (i = 0; i < count; i++)
-		fill_slot(slots[i], rows[i].event);
-	store_insert_rows(estate, leaf, slots, count);
+	for (from = 0; from < count; from += nslots)
+	{
+		int			n = Min(count - from, nslots);
+
+		for (i = 0; i < n; i++)
+			fill_slot(slots[i], events[from + i]);
+		store_insert_rows(estate, leaf, slots, n);
+	}
 	table_close(leaf, NoLock);
+}
+
+/* The events leaf by leaf; starts[i] is where those of leaf i begin. */
+static StoredEvent **
+sort_by_leaf(StoredEvent **events, int count, int *starts)
+{
+	StoredEvent **sorted = palloc_array(StoredEvent *, count);
+	uint8	   *leaves = palloc_array(uint8, count);
+	int			next[CATALOG_LEAVES];
+	int			i;
+
+	memset(starts, 0, (CATALOG_LEAVES + 1) * sizeof(int));
+	for (i = 0; i < count; i++)
+	{
+		leaves[i] = (uint8) catalog_leaf(events[i]->doc);
+		starts[leaves[i] + 1]++;
+	}
+	for (i = 0; i < CATALOG_LEAVES; i++)
+	{
+		starts[i + 1] += starts[i];
+		next[i] = starts[i];
+	}
+	for (i = 0; i < count; i++)
+		sorted[next[leaves[i]]++] = events[i];
+	return sorted;
 }
 
 void
@@ -297,40 +309,27 @@ store_append(StoredEvent **events, int count)
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	Catalog		catalog = *catalog_get();
 	Relation	root = table_open(catalog.events, RowExclusiveLock);
-	AppendRow  *rows = palloc_array(AppendRow, count);
 	int			nslots = Min(count, APPEND_CHUNK);
 	TupleTableSlot **slots = palloc_array(TupleTableSlot *, nslots);
-	int			from;
+	TupleDesc	desc;
+	StoredEvent **sorted;
+	int			starts[CATALOG_LEAVES + 1];
 	int			i;
 
 	/* Statement triggers stand at the root only. */
 	store_refuse_triggers(root, false);
 
-	for (i = 0; i < count; i++)
-	{
-		rows[i].leaf = catalog_leaf(events[i]->doc);
-		rows[i].order = i;
-		rows[i].event = events[i];
-	}
-	if (count > 1)
-		qsort(rows, count, sizeof(AppendRow), compare_rows);
-
-	/* All leaves have the columns of the root, and virtual slots ask for no more. */
+	/* All leaves have the columns of the root, and virtual slots ask for no more. A copy of its descriptor is not counted. */
+	desc = CreateTupleDescCopy(RelationGetDescr(root));
 	for (i = 0; i < nslots; i++)
-		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(root), &TTSOpsVirtual);
+		slots[i] = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 
-	for (from = 0; from < count;)
-	{
-		int			n = 1;
+	sorted = sort_by_leaf(events, count, starts);
+	for (i = 0; i < CATALOG_LEAVES; i++)
+		if (starts[i + 1] > starts[i])
+			append_leaf(estate, &catalog.leaves[i], slots, nslots, &sorted[starts[i]], starts[i + 1] - starts[i]);
 
-		while (from + n < count && n < nslots && rows[from + n].leaf == rows[from].leaf)
-			n++;
-		append_leaf(estate, &catalog.leaves[rows[from].leaf], slots, &rows[from], n);
-		from += n;
-	}
-
-	for (i = 0; i < nslots; i++)
-		ExecDropSingleTupleTableSlot(slots[i]);
+	/* The slots hold nothing that the state's memory does not. */
 	table_close(root, NoLock);
 	MemoryContextSwitchTo(old);
 	store_insert_end(estate);
