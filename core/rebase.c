@@ -189,7 +189,8 @@ carry_delete(Carry *carry, int64_t position, int64_t units)
 	units -= left;
 	if (left > 0)
 	{
-		optree_seek(piece, OPTREE_BASE, position, false, &place);
+		/* behind what is inserted there, however much that is */
+		optree_seek(piece, OPTREE_BASE, position, true, &place);
 		while (left > 0)
 		{
 			const OpItem *item;
@@ -306,7 +307,8 @@ carry_format(Carry *carry, int64_t position, const DeltaOp *op)
 	units -= left;
 	if (left > 0)
 	{
-		optree_seek(piece, OPTREE_BASE, position, false, &place);
+		/* behind what is inserted there, however much that is */
+		optree_seek(piece, OPTREE_BASE, position, true, &place);
 		while (left > 0)
 		{
 			const OpItem *item;

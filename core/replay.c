@@ -11,6 +11,9 @@
 #define MEMORY_FACTOR 2
 #define MEMORY_FREE ((size_t) 16 * 1024)
 
+/* Scratch memory of a change that is kept for the next one. */
+#define SCRATCH_KEPT ((size_t) 64 * 1024)
+
 struct Replay
 {
 	CollabAlloc alloc;
@@ -276,6 +279,8 @@ replay_apply(Replay *replay, const Delta *change, CollabError *err)
 	}
 	if (status == COLLAB_OK)
 		replay->pairs = replay->pairs || plan.pairs;
+	if (replay->scratch.used > SCRATCH_KEPT)
+		arena_free(&replay->scratch);
 	return status;
 }
 
