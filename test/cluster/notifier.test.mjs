@@ -205,6 +205,22 @@ test('a notifier that was terminated comes back; meanwhile transactions notify b
 	await listener.expect(`${hexKey(db, 'between')}:2`);
 });
 
+test('what a notifier took and could not tell is told as "everything" by the next', async () =>
+{
+	const pid = notifierPid(db);
+	const blocker = db.session();
+	await blocker.query('BEGIN');
+	await blocker.query('LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE');
+	db.sql(`SELECT collab.insert_text('between', 0, 'x')`);
+	await until(() => db.sql(`SELECT wait_event_type FROM pg_stat_activity WHERE pid = ${pid}`) === 'Lock', 'a notifier that is stuck');
+	listener.forget();
+	db.sql(`SELECT pg_terminate_backend(${pid})`);
+	await until(() => notifierPid(db) !== pid, 'its end');
+	await blocker.query('ROLLBACK');
+	await blocker.close();
+	await until(async () => (await listener.entries()).includes('*'), 'the word *', 20000);
+});
+
 test('every database has its own', async () =>
 {
 	const two = cluster.createDatabase('two');
