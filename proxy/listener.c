@@ -368,3 +368,9 @@ listener_up(const Listener *listener)
 {
 	return pg_is_up(listener->pg);
 }
+
+bool
+listener_idle(const Listener *listener)
+{
+	return !listener->fetching && list_empty(&listener->fetch);
+}

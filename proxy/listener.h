@@ -13,6 +13,8 @@ void	  listener_check(Listener *listener, Room *room);
 /* The room is being freed. */
 void	  listener_forget(Room *room);
 void	  listener_turn_end(Listener *listener);
+/* No room waits for events that are known to exist. */
+bool	  listener_idle(const Listener *listener);
 bool	  listener_up(const Listener *listener);
 
 #endif

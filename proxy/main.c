@@ -89,7 +89,8 @@ on_signal(uv_signal_t *handle, int number)
 static void
 advance_ending(Main *m)
 {
-	if (m->ending == ENDING_DRAIN && lanes_idle(m->proxy.lanes))
+	/* an acknowledgement may still wait for the events before it */
+	if (m->ending == ENDING_DRAIN && lanes_idle(m->proxy.lanes) && listener_idle(m->proxy.listener))
 		say_goodbye(m);
 	if (m->ending == ENDING_GOODBYE && ws_connections(m->proxy.ws) == 0)
 		m->ending = ENDING_OVER;

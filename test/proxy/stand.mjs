@@ -42,7 +42,8 @@ export class Stand
 	/* A further proxy on the same database. */
 	async another(config = {}, options = {})
 	{
-		const proxy = new Proxy({ database: this.database, binary: this.binary, config, ...options });
+		const env = { ASAN_OPTIONS: 'quarantine_size_mb=8' }; /* memory is measured */
+		const proxy = new Proxy({ database: this.database, binary: this.binary, config, env, ...options });
 		await proxy.start(options);
 		this.proxies.push(proxy);
 		return proxy;
