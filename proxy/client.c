@@ -31,7 +31,7 @@ to_json(Proxy *proxy, const char *text, size_t bytes)
 Client *
 client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, size_t user_bytes)
 {
-	Client	   *client = util_alloc_zero(sizeof(*client));
+	Client *client = util_alloc_zero(sizeof(*client));
 
 	client->proxy = proxy;
 	client->conn = conn;
@@ -118,13 +118,13 @@ client_fail(Client *client, const char *code, const char *message, int close_cod
 static void
 on_timer(WheelTimer *timer)
 {
-	Client	   *client = container_of(timer, Client, timer);
+	Client		 *client = container_of(timer, Client, timer);
 	const Config *config = &client->proxy->config;
-	uint64_t	now = proxy_now(client->proxy);
-	uint64_t	timeout = (uint64_t) config->timeout_ms;
-	uint64_t	heartbeat = (uint64_t) config->heartbeat_ms;
-	uint64_t	silent = now - client->last_received;
-	uint64_t	idle = now - client->last_sent;
+	uint64_t	  now = proxy_now(client->proxy);
+	uint64_t	  timeout = (uint64_t) config->timeout_ms;
+	uint64_t	  heartbeat = (uint64_t) config->heartbeat_ms;
+	uint64_t	  silent = now - client->last_received;
+	uint64_t	  idle = now - client->last_sent;
 
 	if (silent >= timeout)
 	{
@@ -142,7 +142,8 @@ on_timer(WheelTimer *timer)
 		ws_wake(client->conn);
 		idle = 0;
 	}
-	wheel_set(&client->proxy->wheel, timer, timeout - silent < heartbeat - idle ? timeout - silent : heartbeat - idle);
+	wheel_set(&client->proxy->wheel, timer,
+			  timeout - silent < heartbeat - idle ? timeout - silent : heartbeat - idle);
 }
 
 /* ---- what it is sent ---- */
@@ -171,7 +172,7 @@ client_send_scratch(Client *client, bool counted)
 void
 client_error(Client *client, const char *code, const char *message, int64_t clock, int64_t retry_ms)
 {
-	Buf		   *out = &client->proxy->scratch;
+	Buf *out = &client->proxy->scratch;
 
 	buf_clear(out);
 	wire_error(out, code, message, strlen(message), clock, retry_ms);
@@ -208,15 +209,15 @@ bool
 client_has_output(const Client *client)
 {
 	return client->queue.count > 0 || client->heartbeat_due || error_ready(client) ||
-		(client->state == CLIENT_LIVE && room_has_more(client->room, client));
+		   (client->state == CLIENT_LIVE && room_has_more(client->room, client));
 }
 
 /* Version 0 is true of any socket that was not brought to a version yet. */
 static size_t
 fill_heartbeat(Client *client, char *out, size_t capacity)
 {
-	Buf		   *text = &client->proxy->scratch;
-	size_t		used;
+	Buf	  *text = &client->proxy->scratch;
+	size_t used;
 
 	buf_clear(text);
 	wire_heartbeat(text, client->state == CLIENT_LIVE ? client->position : 0);
@@ -231,7 +232,7 @@ fill_heartbeat(Client *client, char *out, size_t capacity)
 size_t
 client_fill(Client *client, char *out, size_t capacity)
 {
-	size_t		used = 0;
+	size_t used = 0;
 
 	for (;;)
 	{
@@ -257,7 +258,7 @@ client_fill(Client *client, char *out, size_t capacity)
 void
 client_written(Client *client, bool all)
 {
-	uint64_t	now = proxy_now(client->proxy);
+	uint64_t now = proxy_now(client->proxy);
 
 	client->last_sent = now;
 	if (all)
@@ -277,7 +278,7 @@ client_op_finished(Client *client)
 void
 client_op_acknowledged(Client *client, int64_t clock)
 {
-	Message    *message = client->in_flight;
+	Message *message = client->in_flight;
 
 	if (message == NULL || clock < message->clock + message->count - 1)
 		return;
@@ -289,7 +290,7 @@ void
 client_op_refused(Client *client, int64_t clock, int64_t after, const char *code, const char *message,
 				  size_t message_bytes)
 {
-	Buf		   *out = &client->proxy->scratch;
+	Buf *out = &client->proxy->scratch;
 
 	if (client->state != CLIENT_LIVE)
 		return;
@@ -315,9 +316,9 @@ client_op_retry(Client *client, const Message *message, const char *code, const 
 static void
 on_op(Client *client, const WireMessage *message)
 {
-	Proxy	   *proxy = client->proxy;
-	int64_t		count = proxy->parser.piece_count;
-	int64_t		last = message->clock + count - 1;
+	Proxy  *proxy = client->proxy;
+	int64_t count = proxy->parser.piece_count;
+	int64_t last = message->clock + count - 1;
 	/* what became of a piece that was sent before was or will be said in its own place: then no clock */
 	int64_t		refused = message->clock > client->last_clock ? message->clock : 0;
 	const char *code;
@@ -351,8 +352,8 @@ on_op(Client *client, const WireMessage *message)
 static char *
 optional_json(Proxy *proxy, const JsonString *text)
 {
-	Buf			plain;
-	char	   *json;
+	Buf	  plain;
+	char *json;
 
 	if (text->data == NULL || text->bytes == 0)
 		return NULL;
@@ -366,7 +367,7 @@ optional_json(Proxy *proxy, const JsonString *text)
 static void
 on_open(Client *client, const WireMessage *message)
 {
-	Proxy	   *proxy = client->proxy;
+	Proxy *proxy = client->proxy;
 
 	if (client->state != CLIENT_CONNECTED)
 	{
@@ -398,7 +399,7 @@ static void
 on_malformed(Client *client, const char *code, const char *text)
 {
 	const WireError *error = &client->proxy->parser.error;
-	int64_t		clock = 0;
+	int64_t			 clock = 0;
 
 	if (error->is_op && error->has_clock && error->clock > client->last_clock && client->state == CLIENT_LIVE)
 		clock = client->last_clock = error->clock;
@@ -413,7 +414,7 @@ on_message(Client *client, const char *text, size_t bytes)
 
 	if (!wire_parse(&proxy->parser, text, bytes, &message))
 	{
-		char		reason[sizeof(proxy->parser.error.message)];
+		char reason[sizeof(proxy->parser.error.message)];
 
 		if (!util_valid_utf8(text, bytes))
 		{

@@ -6,7 +6,7 @@
 #include "proxy.h"
 #include "ws.h"
 
-typedef struct Message Message;
+typedef struct Message	   Message;
 typedef struct OpenRequest OpenRequest;
 
 typedef enum ClientState
@@ -33,36 +33,36 @@ struct Client
 	int64_t		site;
 
 	/* out: queue first, then the stream from `position` on, then what had to wait for the stream */
-	FrameQueue	queue;
-	int64_t		position;	   /* version that is queued on this socket; -1: none yet */
-	Frame	   *late_error;	   /* refusal of an operation */
-	int64_t		late_after;	   /* not before this version is out */
-	bool		heartbeat_due; /* an answer to the client's heartbeat */
+	FrameQueue queue;
+	int64_t	   position;	  /* version that is queued on this socket; -1: none yet */
+	Frame	  *late_error;	  /* refusal of an operation */
+	int64_t	   late_after;	  /* not before this version is out */
+	bool	   heartbeat_due; /* an answer to the client's heartbeat */
 
 	/* in */
-	Buf			partial; /* a message that came in several pieces */
-	size_t		partial_bytes;
-	int64_t		fragments;
-	bool		discarding; /* too large: the rest is read over */
+	Buf		partial; /* a message that came in several pieces */
+	size_t	partial_bytes;
+	int64_t fragments;
+	bool	discarding; /* too large: the rest is read over */
 
 	/* the operation in flight, and the clocks used */
-	Message	   *in_flight;
-	int64_t		last_clock;
+	Message *in_flight;
+	int64_t	 last_clock;
 
 	OpenRequest *opening;
 
 	/* presence */
-	WireCursor	cursor;
-	bool		greeted;   /* has the list of everybody */
-	bool		announced; /* the others know it */
-	bool		has_cursor;
-	bool		cursor_changed;
+	WireCursor cursor;
+	bool	   greeted;	  /* has the list of everybody */
+	bool	   announced; /* the others know it */
+	bool	   has_cursor;
+	bool	   cursor_changed;
 
 	/* life signs, in ms of the loop's clock */
-	WheelTimer	timer;
-	uint64_t	last_received;
-	uint64_t	last_sent;
-	uint64_t	stalled_since; /* when output began to wait; 0: it does not */
+	WheelTimer timer;
+	uint64_t   last_received;
+	uint64_t   last_sent;
+	uint64_t   stalled_since; /* when output began to wait; 0: it does not */
 };
 
 /* ---- called by ws ---- */
@@ -70,14 +70,15 @@ struct Client
 Client *client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, size_t user_bytes);
 void	client_established(Client *client);
 /* A piece of a text message. first/last: of the message; frame_end: of a frame; declared: bytes of the frame still to come. */
-void	client_receive(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared);
-void	client_receive_binary(Client *client);
-bool	client_has_output(const Client *client);
+void client_receive(Client *client, const char *data, size_t bytes, bool frame_end, bool last,
+					uint64_t declared);
+void client_receive_binary(Client *client);
+bool client_has_output(const Client *client);
 /* Complete frames to write now, at most capacity bytes. */
-size_t	client_fill(Client *client, char *out, size_t capacity);
+size_t client_fill(Client *client, char *out, size_t capacity);
 /* The socket took all of the last client_fill (or did not). */
-void	client_written(Client *client, bool all);
-void	client_destroy(Client *client);
+void client_written(Client *client, bool all);
+void client_destroy(Client *client);
 
 /* ---- called by the rest ---- */
 
@@ -101,7 +102,8 @@ void client_open_failed(Client *client, const char *code, const char *message, i
  */
 void client_op_refused(Client *client, int64_t clock, int64_t after, const char *code, const char *message,
 					   size_t message_bytes);
-void client_op_retry(Client *client, const Message *message, const char *code, const char *text, int64_t retry_ms);
+void client_op_retry(Client *client, const Message *message, const char *code, const char *text,
+					 int64_t retry_ms);
 void client_op_finished(Client *client);
 /* Its piece with this clock went out as `ack`: perhaps by another way than the answer to its batch, and earlier. */
 void client_op_acknowledged(Client *client, int64_t clock);

@@ -30,38 +30,52 @@ typedef struct Setting
 	const char *help;
 } Setting;
 
-#define TEXT(field, preset, help) {#field, SETTING_TEXT, offsetof(Config, field), preset, 0, 0, "", help}
-#define SECRET(field, preset, help) {#field, SETTING_SECRET, offsetof(Config, field), preset, 0, 0, "", help}
-#define NUMBER(field, preset, min, max, unit, help) \
-	{#field, SETTING_INT, offsetof(Config, field), preset, min, max, unit, help}
+#define TEXT(field, preset, help)                                                                            \
+	{                                                                                                        \
+#field, SETTING_TEXT, offsetof(Config, field), preset, 0, 0, "", help                                \
+	}
+#define SECRET(field, preset, help)                                                                          \
+	{                                                                                                        \
+#field, SETTING_SECRET, offsetof(Config, field), preset, 0, 0, "", help                              \
+	}
+#define NUMBER(field, preset, min, max, unit, help)                                                          \
+	{                                                                                                        \
+#field, SETTING_INT, offsetof(Config, field), preset, min, max, unit, help                           \
+	}
 
 /* In the order in which --help and --print-config show them. */
 static const Setting settings[] = {
 	TEXT(auth, NULL, "who may connect; only `none` so far: anyone on this machine, under any name"),
 	TEXT(listen_address, "127.0.0.1", "address to listen on; with auth = none a loopback address"),
 	NUMBER(listen_port, "8080", 1, 65535, "", "TCP port to listen on; several proxies may share it"),
-	SECRET(database, "dbname=collab user=collab_proxy", "libpq connection string (prefer a socket or hostaddr: names are resolved synchronously)"),
+	SECRET(database, "dbname=collab user=collab_proxy",
+		   "libpq connection string (prefer a socket or hostaddr: names are resolved synchronously)"),
 	TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
 	TEXT(log_level, "info", "error, warning, info or debug"),
 	NUMBER(lanes, "2", 1, 64, "", "database connections that commit operations"),
 	NUMBER(lane_depth, "1", 1, 8, "batches", "statements in flight on one lane"),
-	NUMBER(retry_lanes, "2", 1, 16, "", "database connections for operations that have to wait for a document's lock"),
+	NUMBER(retry_lanes, "2", 1, 16, "",
+		   "database connections for operations that have to wait for a document's lock"),
 	NUMBER(readers, "2", 1, 16, "", "database connections that load documents"),
 	NUMBER(max_batch, "1000", 1, 100000, "messages", "largest batch of one statement"),
 	NUMBER(max_batch_bytes, "4194304", 65536, 268435456, "bytes", "operations of one statement"),
-	NUMBER(max_waiting_bytes, "67108864", 65536, 17179869184, "bytes", "operations that wait for the database, per lane; beyond it they are answered 53300 or 08006"),
+	NUMBER(max_waiting_bytes, "67108864", 65536, 17179869184, "bytes",
+		   "operations that wait for the database, per lane; beyond it they are answered 53300 or 08006"),
 	NUMBER(max_connections, "10000", 1, 1000000, "", "sockets open at once"),
-	NUMBER(max_connections_per_ip, "0", 0, 1000000, "", "sockets open at once from one address; 0: no limit of its own"),
+	NUMBER(max_connections_per_ip, "0", 0, 1000000, "",
+		   "sockets open at once from one address; 0: no limit of its own"),
 	NUMBER(max_message_bytes, "1048576", 1024, 67108864, "bytes", "largest message of a client"),
 	NUMBER(max_fragments, "1000", 1, 1000000, "", "frames that one message may be cut into"),
-	NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes", "a client this far behind is closed (4408)"),
+	NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes",
+		   "a client this far behind is closed (4408)"),
 	NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
 	NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
 	NUMBER(ring_bytes, "262144", 4096, 1073741824, "bytes", "recent events kept per open document"),
 	NUMBER(heartbeat_ms, "5000", 100, 600000, "ms", "a silent connection is sent a heartbeat this often"),
 	NUMBER(timeout_ms, "10000", 200, 3600000, "ms", "a client that sent nothing for so long is closed (4408)"),
 	NUMBER(presence_ms, "100", 10, 60000, "ms", "presence is sent at most this often"),
-	NUMBER(heads_check_ms, "5000", 100, 3600000, "ms", "how often the open documents are compared with the database"),
+	NUMBER(heads_check_ms, "5000", 100, 3600000, "ms",
+		   "how often the open documents are compared with the database"),
 	NUMBER(lock_timeout_ms, "3000", 10, 600000, "ms", "how long an operation waits for a document's lock"),
 	NUMBER(statement_timeout_ms, "30000", 0, 3600000, "ms", "longest statement; 0: no limit"),
 	NUMBER(connect_timeout_ms, "5000", 100, 600000, "ms", "longest attempt to reach the database"),
@@ -86,11 +100,11 @@ find_setting(const char *key, size_t bytes)
 static bool
 assign(Config *config, const Setting *setting, const char *value, const char *source)
 {
-	void	   *field = (char *) config + setting->offset;
+	void *field = (char *) config + setting->offset;
 
 	if (setting->type == SETTING_INT)
 	{
-		int64_t		number;
+		int64_t number;
 
 		if (!util_parse_decimal(value, strlen(value), INT64_MAX, &number) || number < setting->min ||
 			number > setting->max)
@@ -129,10 +143,10 @@ assign_named(Config *config, const char *key, size_t bytes, const char *value, c
 static bool
 load_file(Config *config, const char *path)
 {
-	FILE	   *file = fopen(path, "r");
-	char		line[LINE_MAX_BYTES];
-	char		source[512];
-	bool		good = true;
+	FILE *file = fopen(path, "r");
+	char  line[LINE_MAX_BYTES];
+	char  source[512];
+	bool  good = true;
 
 	if (file == NULL)
 	{
@@ -141,10 +155,10 @@ load_file(Config *config, const char *path)
 	}
 	for (int number = 1; fgets(line, sizeof(line), file) != NULL; number++)
 	{
-		char	   *key = line;
-		char	   *end = line + strlen(line);
-		char	   *value;
-		size_t		key_bytes;
+		char  *key = line;
+		char  *end = line + strlen(line);
+		char  *value;
+		size_t key_bytes;
 
 		snprintf(source, sizeof(source), "%s:%d", path, number);
 		while (end > line && isspace((unsigned char) end[-1]))
@@ -185,7 +199,7 @@ load_file(Config *config, const char *path)
 static bool
 is_service_variable(const char *name, size_t bytes)
 {
-	char		copy[256];
+	char copy[256];
 
 	if (bytes >= sizeof(copy))
 		return false;
@@ -199,7 +213,7 @@ static bool
 load_environment(Config *config, char **env)
 {
 	const size_t prefix = strlen(ENV_PREFIX);
-	bool		good = true;
+	bool		 good = true;
 
 	for (; *env != NULL; env++)
 	{
@@ -236,7 +250,7 @@ flag_value(int argc, char **argv, int *i, const char *inline_value)
 static bool
 load_flags(Config *config, int argc, char **argv, ConfigAction *action, const char **file)
 {
-	bool		good = true;
+	bool good = true;
 
 	for (int i = 1; i < argc; i++)
 	{
@@ -286,7 +300,7 @@ load_flags(Config *config, int argc, char **argv, ConfigAction *action, const ch
 static bool
 is_loopback(const char *address)
 {
-	struct in_addr v4;
+	struct in_addr	v4;
 	struct in6_addr v6;
 
 	if (inet_pton(AF_INET, address, &v4) == 1)
@@ -308,8 +322,8 @@ static bool
 validate(Config *config)
 {
 	static const char *const levels[] = {"error", "warning", "info", "debug"};
-	bool		good = true;
-	bool		known = false;
+	bool					 good = true;
+	bool					 known = false;
 
 	if (config->auth == NULL)
 	{
@@ -334,8 +348,10 @@ validate(Config *config)
 	}
 	else if (config->auth != NULL && strcmp(config->auth, "none") == 0 && !is_loopback(config->listen_address))
 	{
-		fprintf(stderr, "collab-proxy: with auth = none the proxy listens on a loopback address only "
-						"(127.0.0.1 or ::1), not on %s\n", config->listen_address);
+		fprintf(stderr,
+				"collab-proxy: with auth = none the proxy listens on a loopback address only "
+				"(127.0.0.1 or ::1), not on %s\n",
+				config->listen_address);
 		good = false;
 	}
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
@@ -357,8 +373,8 @@ ConfigAction
 config_load(Config *config, int argc, char **argv, char **env)
 {
 	ConfigAction action = CONFIG_RUN;
-	const char *file = getenv(ENV_PREFIX "CONFIG");
-	bool		good = true;
+	const char	*file = getenv(ENV_PREFIX "CONFIG");
+	bool		 good = true;
 
 	memset(config, 0, sizeof(*config));
 	/* a first look at the flags, for --config and the actions */

@@ -9,7 +9,7 @@
 Frame *
 frame_create(const Buf *text, bool counted)
 {
-	Frame	   *frame = util_alloc(sizeof(*frame) + text->size);
+	Frame *frame = util_alloc(sizeof(*frame) + text->size);
 
 	frame->refs = 1;
 	frame->counted = counted;
@@ -35,7 +35,7 @@ frame_unref(Frame *frame)
 static Frame *
 pop(FrameQueue *queue)
 {
-	Frame	   *frame = queue->frames[queue->first];
+	Frame *frame = queue->frames[queue->first];
 
 	queue->first = (queue->first + 1) % queue->capacity;
 	queue->count--;
@@ -67,8 +67,8 @@ frame_queue_push(FrameQueue *queue, Frame *frame)
 {
 	if (queue->count == queue->capacity)
 	{
-		uint32_t	capacity = queue->capacity == 0 ? 4 : queue->capacity * 2;
-		Frame	  **frames = util_alloc(capacity * sizeof(*frames));
+		uint32_t capacity = queue->capacity == 0 ? 4 : queue->capacity * 2;
+		Frame  **frames = util_alloc(capacity * sizeof(*frames));
 
 		for (uint32_t i = 0; i < queue->count; i++)
 			frames[i] = queue->frames[(queue->first + i) % queue->capacity];
@@ -111,14 +111,14 @@ frame_header(char *out, size_t bytes, bool first, bool final)
 size_t
 frame_queue_fill(FrameQueue *queue, char *out, size_t capacity)
 {
-	size_t		used = 0;
+	size_t used = 0;
 
 	while (queue->count > 0)
 	{
-		Frame	   *frame = queue->frames[queue->first];
-		size_t		left = frame->bytes - queue->offset;
-		size_t		room = capacity - used;
-		size_t		part;
+		Frame *frame = queue->frames[queue->first];
+		size_t left = frame->bytes - queue->offset;
+		size_t room = capacity - used;
+		size_t part;
 
 		if (room <= FRAME_HEADER_MAX)
 			break;

@@ -7,10 +7,10 @@
 
 typedef struct Frame
 {
-	int		refs;
-	bool	counted; /* against the limit of a slow reader; the answer to `open` is not: it has to fit somehow */
-	size_t	bytes;
-	char	data[];
+	int	 refs;
+	bool counted; /* against the limit of a slow reader; the answer to `open` is not: it has to fit somehow */
+	size_t bytes;
+	char   data[];
 } Frame;
 
 /* Copies the buffer; refs starts at 1. */

@@ -50,8 +50,8 @@ is_safe_path(const char *path, size_t bytes)
 		return false;
 	for (size_t i = 0; i < bytes; i++)
 	{
-		char		c = path[i];
-		bool		letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		char c = path[i];
+		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 
 		if (c == '/')
 		{
@@ -68,14 +68,14 @@ is_safe_path(const char *path, size_t bytes)
 static int
 open_below(const char *root, const char *path)
 {
-	int			dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	while (dir >= 0)
 	{
-		char		segment[MAX_PATH_BYTES];
-		size_t		bytes = strcspn(path, "/");
-		bool		last = path[bytes] == '\0';
-		int			next;
+		char   segment[MAX_PATH_BYTES];
+		size_t bytes = strcspn(path, "/");
+		bool   last = path[bytes] == '\0';
+		int	   next;
 
 		memcpy(segment, path, bytes);
 		segment[bytes] = '\0';
@@ -99,8 +99,8 @@ read_file(int fd, Buf *body)
 		return false;
 	for (left = (size_t) st.st_size; left > 0;)
 	{
-		char	   *at = buf_grow(body, left);
-		ssize_t		n = read(fd, at, left);
+		char   *at = buf_grow(body, left);
+		ssize_t n = read(fd, at, left);
 
 		if (n <= 0)
 			return false;
@@ -113,9 +113,9 @@ read_file(int fd, Buf *body)
 static bool
 serve_file(const Config *config, const char *path, size_t bytes, HttpReply *reply)
 {
-	char		file[MAX_PATH_BYTES + sizeof("index.html")];
-	int			fd;
-	bool		good;
+	char file[MAX_PATH_BYTES + sizeof("index.html")];
+	int	 fd;
+	bool good;
 
 	if (config->static_dir[0] == '\0' || !is_safe_path(path, bytes))
 		return false;
@@ -138,8 +138,8 @@ serve_file(const Config *config, const char *path, size_t bytes, HttpReply *repl
 static void
 serve_health(Proxy *proxy, HttpReply *reply)
 {
-	bool		up = lanes_up(proxy->lanes) && loader_up(proxy->loader) && listener_up(proxy->listener);
-	Buf		   *out = &reply->body;
+	bool up = lanes_up(proxy->lanes) && loader_up(proxy->loader) && listener_up(proxy->listener);
+	Buf *out = &reply->body;
 
 	buf_str(out, "{\"status\":\"");
 	buf_str(out, proxy->draining ? "draining" : up ? "ok" : "degraded");

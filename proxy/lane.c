@@ -16,31 +16,31 @@
 /* One database connection. A document always takes the same lane, so its operations stay in order. */
 typedef struct Lane
 {
-	Lanes	   *lanes;
-	Pg		   *pg;
-	PgSetup		setup;
-	bool		waits;		/* a retry lane: one message at a time, and it may wait for the lock */
-	List		waiting;	/* Message.node */
-	List		alone;		/* those that get a statement of their own */
-	size_t		waiting_bytes;
+	Lanes  *lanes;
+	Pg	   *pg;
+	PgSetup setup;
+	bool	waits;	 /* a retry lane: one message at a time, and it may wait for the lock */
+	List	waiting; /* Message.node */
+	List	alone;	 /* those that get a statement of their own */
+	size_t	waiting_bytes;
 } Lane;
 
 struct Lanes
 {
-	Proxy	   *proxy;
-	Lane	   *lanes;
-	int			lane_count;
-	Lane	   *retry_lanes;
-	int			retry_count;
-	PgParams	params;
+	Proxy	*proxy;
+	Lane	*lanes;
+	int		 lane_count;
+	Lane	*retry_lanes;
+	int		 retry_count;
+	PgParams params;
 };
 
 /* What one statement carries. */
 typedef struct Batch
 {
-	Lane	   *lane;
-	int			count;
-	Message    *messages[];
+	Lane	*lane;
+	int		 count;
+	Message *messages[];
 } Batch;
 
 static const PgStatement statements[] = {
@@ -83,11 +83,11 @@ lane_of(Lane *lanes, int count, const Room *room)
 static Message *
 message_create(Client *client, const WireMessage *op, const WireParser *parser)
 {
-	uint32_t	count = parser->piece_count;
-	size_t		user_bytes = strlen(client->user);
-	size_t		bytes = user_bytes;
-	Message    *message;
-	char	   *p;
+	uint32_t count = parser->piece_count;
+	size_t	 user_bytes = strlen(client->user);
+	size_t	 bytes = user_bytes;
+	Message *message;
+	char	*p;
 
 	for (uint32_t i = 0; i < count; i++)
 		bytes += parser->pieces[i].bytes;
@@ -121,7 +121,7 @@ message_create(Client *client, const WireMessage *op, const WireParser *parser)
 static void
 message_free(Message *message)
 {
-	Room	   *room = message->room;
+	Room *room = message->room;
 
 	list_remove(&message->node);
 	free(message);
@@ -150,7 +150,7 @@ enqueue(Lane *lane, List *list, Message *message, bool first)
 bool
 lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WireParser *parser, const char **code)
 {
-	Lane	   *lane = lane_of(lanes->lanes, lanes->lane_count, client->room);
+	Lane *lane = lane_of(lanes->lanes, lanes->lane_count, client->room);
 
 	if (lane->waiting_bytes > (size_t) lanes->proxy->config.max_waiting_bytes)
 	{
@@ -188,8 +188,8 @@ say_retry(Message *message, const char *code, const char *text)
 static void
 on_committed(const PgResult *result, int row, Message *message)
 {
-	PgBytes		op = pg_bytes(result, row, COLUMN_OP);
-	WireEvent	event;
+	PgBytes	  op = pg_bytes(result, row, COLUMN_OP);
+	WireEvent event;
 
 	event.version = pg_int8(result, row, COLUMN_VERSION);
 	event.event = (uint64_t) pg_int8(result, row, COLUMN_EVENT);
@@ -207,9 +207,9 @@ on_committed(const PgResult *result, int row, Message *message)
 static void
 on_refused(Proxy *proxy, const PgResult *result, int row, Message *message)
 {
-	PgBytes		code = pg_bytes(result, row, COLUMN_CODE);
-	PgBytes		detail = pg_bytes(result, row, COLUMN_DETAIL);
-	char		sqlstate[6] = "XX000";
+	PgBytes code = pg_bytes(result, row, COLUMN_CODE);
+	PgBytes detail = pg_bytes(result, row, COLUMN_DETAIL);
+	char	sqlstate[6] = "XX000";
 
 	if (code.bytes == 5)
 		memcpy(sqlstate, code.data, 5);
@@ -217,8 +217,8 @@ on_refused(Proxy *proxy, const PgResult *result, int row, Message *message)
 	if (strcmp(sqlstate, "OT001") == 0 || strcmp(sqlstate, "OT004") == 0 || strcmp(sqlstate, "OT010") == 0)
 		listener_check(proxy->listener, message->room);
 	if (message->client != NULL)
-		client_op_refused(message->client, message->clock + pg_int4(result, row, COLUMN_PIECE), message->committed,
-						  sqlstate, detail.data, detail.bytes);
+		client_op_refused(message->client, message->clock + pg_int4(result, row, COLUMN_PIECE),
+						  message->committed, sqlstate, detail.data, detail.bytes);
 }
 
 static bool
@@ -230,9 +230,9 @@ status_is(PgBytes status, const char *text)
 static void
 on_row(Batch *batch, const PgResult *result, int row)
 {
-	int32_t		index = pg_int4(result, row, COLUMN_MESSAGE);
-	PgBytes		status = pg_bytes(result, row, COLUMN_STATUS);
-	Message    *message;
+	int32_t	 index = pg_int4(result, row, COLUMN_MESSAGE);
+	PgBytes	 status = pg_bytes(result, row, COLUMN_STATUS);
+	Message *message;
 
 	if (index < 0 || index >= batch->count)
 		return;
@@ -263,18 +263,18 @@ answered(Lane *lane, Message *message)
 static void
 on_rows(Batch *batch, const PgResult *result)
 {
-	Lanes	   *lanes = batch->lane->lanes;
+	Lanes *lanes = batch->lane->lanes;
 
 	for (int row = 0; row < pg_rows(result); row++)
 		on_row(batch, result, row);
 	for (int i = 0; i < batch->count; i++)
 	{
-		Message    *message = batch->messages[i];
+		Message *message = batch->messages[i];
 
 		answered(batch->lane, message);
 		if (message->to_retry && !batch->lane->waits)
 		{
-			Lane	   *lane = lane_of(lanes->retry_lanes, lanes->retry_count, message->room);
+			Lane *lane = lane_of(lanes->retry_lanes, lanes->retry_count, message->room);
 
 			message->to_retry = message->answered = false;
 			enqueue(lane, &lane->waiting, message, false);
@@ -292,7 +292,7 @@ on_error(Batch *batch, const PgResult *result)
 {
 	const char *sqlstate = pg_sqlstate(result);
 	char		quoted[256];
-	Message    *message = batch->messages[0];
+	Message	   *message = batch->messages[0];
 
 	if (batch->count > 1)
 	{
@@ -309,11 +309,11 @@ on_error(Batch *batch, const PgResult *result)
 		say_retry(message, sqlstate, pg_message(result));
 	else
 	{
-		log_line(LOG_WARNING, "an operation failed", "doc=%s code=%s text=%s", message->room->doc_id, sqlstate,
-				 log_quote(quoted, sizeof(quoted), pg_message(result)));
+		log_line(LOG_WARNING, "an operation failed", "doc=%s code=%s text=%s", message->room->doc_id,
+				 sqlstate, log_quote(quoted, sizeof(quoted), pg_message(result)));
 		if (message->client != NULL)
-			client_op_refused(message->client, message->clock, message->committed, sqlstate, pg_message(result),
-							  strlen(pg_message(result)));
+			client_op_refused(message->client, message->clock, message->committed, sqlstate,
+							  pg_message(result), strlen(pg_message(result)));
 	}
 	message_finish(message);
 }
@@ -324,18 +324,19 @@ on_lost(Batch *batch)
 {
 	for (int i = batch->count - 1; i >= 0; i--)
 	{
-		Message    *message = batch->messages[i];
+		Message *message = batch->messages[i];
 
 		answered(batch->lane, message);
 		message->lost++;
-		enqueue(batch->lane, message->lost >= ISOLATE_AFTER ? &batch->lane->alone : &batch->lane->waiting, message, true);
+		enqueue(batch->lane, message->lost >= ISOLATE_AFTER ? &batch->lane->alone : &batch->lane->waiting,
+				message, true);
 	}
 }
 
 static void
 on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 {
-	Batch	   *batch = ctx;
+	Batch *batch = ctx;
 
 	if (outcome == PG_ROWS)
 		on_rows(batch, result);
@@ -398,12 +399,12 @@ static Batch *
 take_batch(Lane *lane)
 {
 	const Config *config = &lane->lanes->proxy->config;
-	List	   *from = list_empty(&lane->alone) ? &lane->waiting : &lane->alone;
-	int			most = from == &lane->alone || lane->waits ? 1 : (int) config->max_batch;
-	size_t		bytes = 0;
-	int			count = 0;
-	Batch	   *batch;
-	List	   *node;
+	List		 *from = list_empty(&lane->alone) ? &lane->waiting : &lane->alone;
+	int			  most = from == &lane->alone || lane->waits ? 1 : (int) config->max_batch;
+	size_t		  bytes = 0;
+	int			  count = 0;
+	Batch		 *batch;
+	List		 *node;
 
 	list_each(node, from)
 	{
@@ -429,12 +430,12 @@ take_batch(Lane *lane)
 static void
 pump(Lane *lane)
 {
-	int			depth = lane->waits ? 1 : (int) lane->lanes->proxy->config.lane_depth;
+	int depth = lane->waits ? 1 : (int) lane->lanes->proxy->config.lane_depth;
 
 	while (pg_is_up(lane->pg) && pg_in_flight(lane->pg) < depth &&
 		   !(list_empty(&lane->waiting) && list_empty(&lane->alone)))
 	{
-		Batch	   *batch = take_batch(lane);
+		Batch *batch = take_batch(lane);
 
 		build_params(&lane->lanes->params, batch);
 		for (int i = 0; i < batch->count && !lane->waits; i++)
@@ -461,12 +462,12 @@ lanes_turn_end(Lanes *lanes)
 static Lane *
 create_lanes(Lanes *lanes, int count, bool waits)
 {
-	Proxy	   *proxy = lanes->proxy;
-	Lane	   *array = util_alloc_zero((size_t) count * sizeof(*array));
+	Proxy *proxy = lanes->proxy;
+	Lane  *array = util_alloc_zero((size_t) count * sizeof(*array));
 
 	for (int i = 0; i < count; i++)
 	{
-		Lane	   *lane = &array[i];
+		Lane *lane = &array[i];
 
 		lane->lanes = lanes;
 		lane->waits = waits;
@@ -488,7 +489,7 @@ create_lanes(Lanes *lanes, int count, bool waits)
 Lanes *
 lanes_create(Proxy *proxy)
 {
-	Lanes	   *lanes = util_alloc_zero(sizeof(*lanes));
+	Lanes *lanes = util_alloc_zero(sizeof(*lanes));
 
 	lanes->proxy = proxy;
 	lanes->lane_count = (int) proxy->config.lanes;
@@ -502,7 +503,7 @@ lanes_create(Proxy *proxy)
 static void
 destroy_lane(Lane *lane)
 {
-	List	   *lists[] = {&lane->waiting, &lane->alone};
+	List *lists[] = {&lane->waiting, &lane->alone};
 
 	pg_destroy(lane->pg);
 	for (int i = 0; i < 2; i++)
@@ -534,7 +535,7 @@ lane_idle(const Lane *lane)
 bool
 lanes_idle(const Lanes *lanes)
 {
-	bool		idle = true;
+	bool idle = true;
 
 	for (int i = 0; i < lanes->lane_count; i++)
 		idle &= lane_idle(&lanes->lanes[i]);
@@ -546,7 +547,7 @@ lanes_idle(const Lanes *lanes)
 bool
 lanes_up(const Lanes *lanes)
 {
-	bool		up = true;
+	bool up = true;
 
 	for (int i = 0; i < lanes->lane_count; i++)
 		up &= pg_is_up(lanes->lanes[i].pg);
@@ -558,7 +559,7 @@ lanes_up(const Lanes *lanes)
 bool
 lanes_durable(const Lanes *lanes)
 {
-	bool		durable = true;
+	bool durable = true;
 
 	for (int i = 0; i < lanes->lane_count; i++)
 		durable &= pg_is_durable(lanes->lanes[i].pg);

@@ -13,35 +13,35 @@ typedef struct MessagePiece
 /* One `op` message, from its arrival until the database has answered for good. */
 typedef struct Message
 {
-	List		node;
-	Room	   *room;	/* held */
-	Client	   *client; /* NULL: the connection is gone; the operation is not */
-	int64_t		site;
-	int64_t		clock;
-	int64_t		base_version;
-	uint64_t	base_event;
-	uint32_t	count;
-	uint32_t	user_bytes; /* the user's name stands at the start of data */
-	size_t		bytes;		/* of data */
-	int64_t		committed;	/* last version so far, 0: none */
-	int			lost;		/* connections that ended while it was in flight */
-	bool		to_retry;	/* answered `retry` in the batch at hand */
-	bool		answered;	/* some row was about it */
+	List		  node;
+	Room		 *room;	  /* held */
+	Client		 *client; /* NULL: the connection is gone; the operation is not */
+	int64_t		  site;
+	int64_t		  clock;
+	int64_t		  base_version;
+	uint64_t	  base_event;
+	uint32_t	  count;
+	uint32_t	  user_bytes; /* the user's name stands at the start of data */
+	size_t		  bytes;	  /* of data */
+	int64_t		  committed;  /* last version so far, 0: none */
+	int			  lost;		  /* connections that ended while it was in flight */
+	bool		  to_retry;	  /* answered `retry` in the batch at hand */
+	bool		  answered;	  /* some row was about it */
 	MessagePiece *pieces;
-	char	   *data;
+	char		 *data;
 } Message;
 
-Lanes  *lanes_create(Proxy *proxy);
-void	lanes_destroy(Lanes *lanes);
+Lanes *lanes_create(Proxy *proxy);
+void   lanes_destroy(Lanes *lanes);
 /*
  * Takes over an operation of a live client. False when too much waits already: then *code says why, and nothing was taken.
  */
-bool	lanes_submit(Lanes *lanes, Client *client, const WireMessage *message, const WireParser *parser,
-					 const char **code) MUST_CHECK;
+bool lanes_submit(Lanes *lanes, Client *client, const WireMessage *message, const WireParser *parser,
+				  const char **code) MUST_CHECK;
 /* Sends the next batches. */
-void	lanes_turn_end(Lanes *lanes);
-bool	lanes_idle(const Lanes *lanes);
-bool	lanes_up(const Lanes *lanes);
-bool	lanes_durable(const Lanes *lanes);
+void lanes_turn_end(Lanes *lanes);
+bool lanes_idle(const Lanes *lanes);
+bool lanes_up(const Lanes *lanes);
+bool lanes_durable(const Lanes *lanes);
 
 #endif

@@ -9,9 +9,9 @@
 
 struct LimitsPeer
 {
-	LimitsPeer *next;
-	uint32_t	bucket;
-	int64_t		open;
+	LimitsPeer	 *next;
+	uint32_t	  bucket;
+	int64_t		  open;
 	unsigned char address[16];
 };
 
@@ -26,7 +26,7 @@ struct Limits
 Limits *
 limits_create(int64_t max_connections, int64_t max_per_ip)
 {
-	Limits	   *limits = util_alloc_zero(sizeof(*limits));
+	Limits *limits = util_alloc_zero(sizeof(*limits));
 
 	limits->max_connections = max_connections;
 	limits->max_per_ip = max_per_ip;
@@ -65,7 +65,7 @@ address_of(const struct sockaddr_storage *from, unsigned char *out)
 static uint32_t
 bucket_of(const unsigned char *address)
 {
-	uint32_t	hash = 2166136261u;
+	uint32_t hash = 2166136261u;
 
 	for (int i = 0; i < 16; i++)
 		hash = (hash ^ address[i]) * 16777619u;
@@ -76,8 +76,8 @@ LimitsPeer *
 limits_enter(Limits *limits, const struct sockaddr_storage *from, bool *allowed)
 {
 	unsigned char address[16];
-	uint32_t	bucket;
-	LimitsPeer *peer;
+	uint32_t	  bucket;
+	LimitsPeer	 *peer;
 
 	address_of(from, address);
 	bucket = bucket_of(address);
@@ -97,7 +97,7 @@ limits_enter(Limits *limits, const struct sockaddr_storage *from, bool *allowed)
 	peer->open++;
 	limits->open++;
 	*allowed = limits->open <= limits->max_connections &&
-		(limits->max_per_ip == 0 || peer->open <= limits->max_per_ip);
+			   (limits->max_per_ip == 0 || peer->open <= limits->max_per_ip);
 	return peer;
 }
 

@@ -13,23 +13,23 @@
 
 struct Listener
 {
-	Proxy	   *proxy;
-	Pg		   *pg;
-	PgSetup		setup;
-	PgParams	params;
-	WheelTimer	timer;	/* the periodic comparison */
-	List		fetch;	/* Room.fetch */
-	List		check;	/* Room.check */
-	bool		fetching; /* one query of each kind at a time: what gathers meanwhile goes together */
-	bool		checking;
+	Proxy	  *proxy;
+	Pg		  *pg;
+	PgSetup	   setup;
+	PgParams   params;
+	WheelTimer timer;	 /* the periodic comparison */
+	List	   fetch;	 /* Room.fetch */
+	List	   check;	 /* Room.check */
+	bool	   fetching; /* one query of each kind at a time: what gathers meanwhile goes together */
+	bool	   checking;
 };
 
 /* The rooms that one query is about; each is held. */
 typedef struct Query
 {
-	Listener   *listener;
-	int			count;
-	Room	   *rooms[];
+	Listener *listener;
+	int		  count;
+	Room	 *rooms[];
 } Query;
 
 enum
@@ -71,16 +71,15 @@ listener_forget(Room *room)
 static void
 check_all(Listener *listener)
 {
-	List	   *node;
+	List *node;
 
-	list_each(node, rooms_all(listener->proxy->rooms))
-		listener_check(listener, container_of(node, Room, all));
+	list_each(node, rooms_all(listener->proxy->rooms)) listener_check(listener, container_of(node, Room, all));
 }
 
 static void
 on_timer(WheelTimer *timer)
 {
-	Listener   *listener = container_of(timer, Listener, timer);
+	Listener *listener = container_of(timer, Listener, timer);
 
 	check_all(listener);
 	wheel_set(&listener->proxy->wheel, timer, (uint64_t) listener->proxy->config.heads_check_ms);
@@ -92,9 +91,9 @@ on_timer(WheelTimer *timer)
 static void
 on_hint(Listener *listener, const char *word, size_t bytes)
 {
-	uint64_t	key;
-	int64_t		version;
-	Room	   *room;
+	uint64_t key;
+	int64_t	 version;
+	Room	*room;
 
 	if (bytes == 1 && word[0] == '*')
 	{
@@ -116,11 +115,11 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 static void
 on_notify(void *ctx, const char *payload)
 {
-	Listener   *listener = ctx;
+	Listener *listener = ctx;
 
 	while (*payload != '\0')
 	{
-		size_t		bytes = strcspn(payload, " ");
+		size_t bytes = strcspn(payload, " ");
 
 		if (bytes > 0)
 			on_hint(listener, payload, bytes);
@@ -150,13 +149,13 @@ static const PgHooks hooks = {on_up, on_down, on_notify};
 static Query *
 take_rooms(Listener *listener, List *list, size_t node_offset)
 {
-	Query	   *query = util_alloc(sizeof(*query) + MAX_ROOMS * sizeof(query->rooms[0]));
+	Query *query = util_alloc(sizeof(*query) + MAX_ROOMS * sizeof(query->rooms[0]));
 
 	query->listener = listener;
 	query->count = 0;
 	while (query->count < MAX_ROOMS && !list_empty(list))
 	{
-		Room	   *room = (Room *) (void *) ((char *) list->next - node_offset);
+		Room *room = (Room *) (void *) ((char *) list->next - node_offset);
 
 		list_remove(list->next);
 		if (room->version < 0)
@@ -187,7 +186,7 @@ add_keys(PgParams *params, const Query *query)
 static void
 log_failure(const char *what, const PgResult *result)
 {
-	char		quoted[256];
+	char quoted[256];
 
 	log_line(LOG_WARNING, what, "code=%s text=%s", pg_sqlstate(result),
 			 log_quote(quoted, sizeof(quoted), pg_message(result)));
@@ -196,9 +195,9 @@ log_failure(const char *what, const PgResult *result)
 static void
 on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 {
-	Query	   *query = ctx;
-	Listener   *listener = query->listener;
-	int			rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+	Query	 *query = ctx;
+	Listener *listener = query->listener;
+	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
 
 	listener->fetching = false;
 	for (int i = 0; i < query->count; i++)
@@ -208,10 +207,10 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	}
 	for (int row = 0; row < rows; row++)
 	{
-		Room	   *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
-		PgBytes		user = pg_bytes(result, row, 5);
-		PgBytes		op = pg_bytes(result, row, 7);
-		WireEvent	event;
+		Room	 *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+		PgBytes	  user = pg_bytes(result, row, 5);
+		PgBytes	  op = pg_bytes(result, row, 7);
+		WireEvent event;
 
 		if (room == NULL)
 			continue;
@@ -228,7 +227,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	}
 	for (int i = 0; i < query->count; i++)
 	{
-		Room	   *room = query->rooms[i];
+		Room *room = query->rooms[i];
 
 		/* a version that does not come was a false hint; what is real will be found by the comparison */
 		if (outcome == PG_ROWS && room->version <= room->fetched_from && room->target > room->version)
@@ -246,8 +245,8 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 static void
 send_fetch(Listener *listener)
 {
-	PgParams   *params = &listener->params;
-	Query	   *query = take_rooms(listener, &listener->fetch, offsetof(Room, fetch));
+	PgParams *params = &listener->params;
+	Query	 *query = take_rooms(listener, &listener->fetch, offsetof(Room, fetch));
 
 	if (query->count == 0)
 	{
@@ -271,14 +270,14 @@ send_fetch(Listener *listener)
 static void
 on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
 {
-	Query	   *query = ctx;
-	Listener   *listener = query->listener;
-	int			rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+	Query	 *query = ctx;
+	Listener *listener = query->listener;
+	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
 
 	listener->checking = false;
 	for (int row = 0; row < rows; row++)
 	{
-		Room	   *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+		Room *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
 
 		if (room == NULL)
 			continue;
@@ -298,8 +297,8 @@ on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
 static void
 send_check(Listener *listener)
 {
-	PgParams   *params = &listener->params;
-	Query	   *query = take_rooms(listener, &listener->check, offsetof(Room, check));
+	PgParams *params = &listener->params;
+	Query	 *query = take_rooms(listener, &listener->check, offsetof(Room, check));
 
 	if (query->count == 0)
 	{
@@ -334,7 +333,7 @@ listener_turn_end(Listener *listener)
 Listener *
 listener_create(Proxy *proxy)
 {
-	Listener   *listener = util_alloc_zero(sizeof(*listener));
+	Listener *listener = util_alloc_zero(sizeof(*listener));
 
 	listener->proxy = proxy;
 	listener->setup.label = "listener";

@@ -7,14 +7,14 @@
 Listener *listener_create(Proxy *proxy);
 void	  listener_destroy(Listener *listener);
 /* Fetches the events behind room->version. */
-void	  listener_fetch(Listener *listener, Room *room);
+void listener_fetch(Listener *listener, Room *room);
 /* Compares the room with the head in the database. */
-void	  listener_check(Listener *listener, Room *room);
+void listener_check(Listener *listener, Room *room);
 /* The room is being freed. */
-void	  listener_forget(Room *room);
-void	  listener_turn_end(Listener *listener);
+void listener_forget(Room *room);
+void listener_turn_end(Listener *listener);
 /* No room waits for events that are known to exist. */
-bool	  listener_idle(const Listener *listener);
-bool	  listener_up(const Listener *listener);
+bool listener_idle(const Listener *listener);
+bool listener_up(const Listener *listener);
 
 #endif

@@ -14,27 +14,27 @@
 
 struct OpenRequest
 {
-	List		node; /* in loader->waiting */
-	Loader	   *loader;
-	Client	   *client; /* NULL: gone */
-	Room	   *room;	/* held */
-	bool		has_position;
-	int64_t		last_version;
-	uint64_t	last_event;
-	int64_t		pending;
-	bool		sent;	  /* in flight */
-	int64_t		sent_at;  /* the room's version then */
-	int64_t		head;	  /* the version of the welcome that went out; -1: not yet */
+	List	 node; /* in loader->waiting */
+	Loader	*loader;
+	Client	*client; /* NULL: gone */
+	Room	*room;	 /* held */
+	bool	 has_position;
+	int64_t	 last_version;
+	uint64_t last_event;
+	int64_t	 pending;
+	bool	 sent;	  /* in flight */
+	int64_t	 sent_at; /* the room's version then */
+	int64_t	 head;	  /* the version of the welcome that went out; -1: not yet */
 };
 
 struct Loader
 {
-	Proxy	   *proxy;
-	PgSetup		setup;
-	Pg		  **readers;
-	int			reader_count;
-	List		waiting; /* OpenRequest.node */
-	PgParams	params;
+	Proxy	*proxy;
+	PgSetup	 setup;
+	Pg	   **readers;
+	int		 reader_count;
+	List	 waiting; /* OpenRequest.node */
+	PgParams params;
 };
 
 static const PgStatement statements[] = {
@@ -70,7 +70,7 @@ static const PgHooks hooks = {on_change, on_change, NULL};
 static void
 free_request(OpenRequest *request)
 {
-	Room	   *room = request->room;
+	Room *room = request->room;
 
 	list_remove(&request->node);
 	if (request->client != NULL)
@@ -103,7 +103,7 @@ static void
 send_welcome(Client *client, int64_t version)
 {
 	const Config *config = &client->proxy->config;
-	WireWelcome welcome;
+	WireWelcome	  welcome;
 
 	welcome.doc_id = client->doc_id;
 	welcome.session = client->session;
@@ -127,7 +127,7 @@ events_begin(Buf *out)
 static void
 events_end(Client *client)
 {
-	Buf		   *out = &client->proxy->scratch;
+	Buf *out = &client->proxy->scratch;
 
 	buf_bytes(out, WIRE_EVENTS_TAIL, sizeof(WIRE_EVENTS_TAIL) - 1);
 	client_send_scratch(client, false);
@@ -137,7 +137,7 @@ events_end(Client *client)
 static void
 events_separate(Client *client, int *in_frame)
 {
-	Buf		   *out = &client->proxy->scratch;
+	Buf *out = &client->proxy->scratch;
 
 	if (*in_frame > 0 && out->size > EVENTS_PER_FRAME_BYTES)
 	{
@@ -153,9 +153,9 @@ events_separate(Client *client, int *in_frame)
 static void
 answer_from_ring(Client *client, int64_t last_version)
 {
-	Room	   *room = client->room;
-	Buf		   *out = &client->proxy->scratch;
-	int			in_frame = 0;
+	Room *room = client->room;
+	Buf	 *out = &client->proxy->scratch;
+	int	  in_frame = 0;
 
 	send_welcome(client, room->version);
 	events_begin(out);
@@ -174,11 +174,11 @@ answer_from_ring(Client *client, int64_t last_version)
 static void
 answer_snapshot(OpenRequest *request, const PgResult *result)
 {
-	Client	   *client = request->client;
-	Buf		   *out = &client->proxy->scratch;
-	int64_t		version = pg_int8(result, 0, COLUMN_VERSION);
-	PgBytes		content = pg_bytes(result, 0, COLUMN_OP);
-	char		reason[6] = "";
+	Client *client = request->client;
+	Buf	   *out = &client->proxy->scratch;
+	int64_t version = pg_int8(result, 0, COLUMN_VERSION);
+	PgBytes content = pg_bytes(result, 0, COLUMN_OP);
+	char	reason[6] = "";
 
 	if (!pg_null(result, 0, COLUMN_REASON) && pg_bytes(result, 0, COLUMN_REASON).bytes == 5)
 		memcpy(reason, pg_bytes(result, 0, COLUMN_REASON).data, 5);
@@ -194,8 +194,8 @@ answer_snapshot(OpenRequest *request, const PgResult *result)
 static void
 row_to_event(const PgResult *result, int row, WireEvent *event)
 {
-	PgBytes		user = pg_bytes(result, row, COLUMN_AUTHOR);
-	PgBytes		op = pg_bytes(result, row, COLUMN_OP);
+	PgBytes user = pg_bytes(result, row, COLUMN_AUTHOR);
+	PgBytes op = pg_bytes(result, row, COLUMN_OP);
 
 	event->version = pg_int8(result, row, COLUMN_VERSION);
 	event->event = (uint64_t) pg_int8(result, row, COLUMN_EVENT);
@@ -212,14 +212,14 @@ row_to_event(const PgResult *result, int row, WireEvent *event)
 static bool
 answer_events(OpenRequest *request, const PgResult *result)
 {
-	Client	   *client = request->client;
-	Buf		   *out = &client->proxy->scratch;
-	int			in_frame = 0;
+	Client *client = request->client;
+	Buf	   *out = &client->proxy->scratch;
+	int		in_frame = 0;
 
 	events_begin(out);
 	for (int row = 0; row < pg_rows(result); row++)
 	{
-		WireEvent	event;
+		WireEvent event;
 
 		row_to_event(result, row, &event);
 		if (event.version > request->head)
@@ -237,7 +237,7 @@ answer_events(OpenRequest *request, const PgResult *result)
 static void
 answer_position(const PgResult *result, bool events, int64_t *version, uint64_t *event)
 {
-	int			last = pg_rows(result) - 1;
+	int last = pg_rows(result) - 1;
 
 	*version = pg_int8(result, 0, events ? COLUMN_HEAD : COLUMN_VERSION);
 	*event = 0;
@@ -248,15 +248,15 @@ answer_position(const PgResult *result, bool events, int64_t *version, uint64_t 
 static void
 answer(OpenRequest *request, const PgResult *result)
 {
-	Client	   *client = request->client;
-	PgBytes		kind = pg_bytes(result, 0, COLUMN_KIND);
-	bool		events = kind.bytes == 5 && memcmp(kind.data, "event", 5) == 0;
-	bool		snapshot = kind.bytes == 8 && memcmp(kind.data, "snapshot", 8) == 0;
+	Client *client = request->client;
+	PgBytes kind = pg_bytes(result, 0, COLUMN_KIND);
+	bool	events = kind.bytes == 5 && memcmp(kind.data, "event", 5) == 0;
+	bool	snapshot = kind.bytes == 8 && memcmp(kind.data, "snapshot", 8) == 0;
 
 	if (request->head < 0)
 	{
-		int64_t		version;
-		uint64_t	event;
+		int64_t	 version;
+		uint64_t event;
 
 		answer_position(result, events, &version, &event);
 		/* an answer older than the ring reaches is of no use: ask again, the ring is held from now on */
@@ -342,7 +342,7 @@ on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 static bool
 send_request(Loader *loader, Pg *reader, OpenRequest *request)
 {
-	PgParams   *params = &loader->params;
+	PgParams	 *params = &loader->params;
 	const Client *client = request->client;
 
 	pg_params_clear(params);
@@ -379,13 +379,13 @@ free_reader(Loader *loader)
 void
 loader_turn_end(Loader *loader)
 {
-	List	   *node;
-	List	   *after;
+	List *node;
+	List *after;
 
 	list_each_safe(node, after, &loader->waiting)
 	{
 		OpenRequest *request = container_of(node, OpenRequest, node);
-		Pg		   *reader;
+		Pg			*reader;
 
 		/* the next page waits until the client has taken the last one */
 		if (request->client->queue.bytes > (size_t) loader->proxy->config.max_output_bytes)
@@ -429,7 +429,7 @@ loader_open(Loader *loader, Client *client, const WireMessage *open)
 Loader *
 loader_create(Proxy *proxy)
 {
-	Loader	   *loader = util_alloc_zero(sizeof(*loader));
+	Loader *loader = util_alloc_zero(sizeof(*loader));
 
 	loader->proxy = proxy;
 	loader->setup.label = "reader";
@@ -463,7 +463,7 @@ loader_destroy(Loader *loader)
 bool
 loader_up(const Loader *loader)
 {
-	bool		up = true;
+	bool up = true;
 
 	for (int i = 0; i < loader->reader_count; i++)
 		up &= pg_is_up(loader->readers[i]);

@@ -7,10 +7,10 @@
 Loader *loader_create(Proxy *proxy);
 void	loader_destroy(Loader *loader);
 /* client->room and client->site are set. */
-void	loader_open(Loader *loader, Client *client, const WireMessage *open);
+void loader_open(Loader *loader, Client *client, const WireMessage *open);
 /* The client is gone. */
-void	loader_cancel(Client *client);
-void	loader_turn_end(Loader *loader);
-bool	loader_up(const Loader *loader);
+void loader_cancel(Client *client);
+void loader_turn_end(Loader *loader);
+bool loader_up(const Loader *loader);
 
 #endif

@@ -27,7 +27,7 @@ log_enabled(LogLevel level)
 const char *
 log_quote(char *buffer, size_t size, const char *text)
 {
-	size_t		at = 0;
+	size_t at = 0;
 
 	buffer[at++] = '"';
 	for (; *text != '\0' && at + 6 < size; text++)
@@ -53,23 +53,23 @@ void
 log_line(LogLevel level, const char *msg, const char *fmt, ...)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug"};
-	char		line[LOG_LINE_MAX];
-	struct timeval now;
-	struct tm	utc;
-	int			at;
-	ssize_t		ignored;
+	char					 line[LOG_LINE_MAX];
+	struct timeval			 now;
+	struct tm				 utc;
+	int						 at;
+	ssize_t					 ignored;
 
 	if (!log_enabled(level))
 		return;
 	gettimeofday(&now, NULL);
 	gmtime_r(&now.tv_sec, &utc);
 	at = (int) strftime(line, sizeof(line), "ts=%Y-%m-%dT%H:%M:%S", &utc);
-	at += snprintf(line + at, sizeof(line) - (size_t) at, ".%03dZ level=%s msg=\"%s\"", (int) (now.tv_usec / 1000),
-				   names[level], msg);
+	at += snprintf(line + at, sizeof(line) - (size_t) at, ".%03dZ level=%s msg=\"%s\"",
+				   (int) (now.tv_usec / 1000), names[level], msg);
 	if (fmt != NULL && at < LOG_LINE_MAX - 2)
 	{
-		va_list		args;
-		int			n;
+		va_list args;
+		int		n;
 
 		line[at++] = ' ';
 		va_start(args, fmt);

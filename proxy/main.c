@@ -35,11 +35,11 @@ typedef enum Ending
 
 typedef struct Main
 {
-	Proxy		proxy;
+	Proxy		 proxy;
 	uv_prepare_t prepare;
-	uv_signal_t signals[2];
-	WheelTimer	deadline;
-	Ending		ending;
+	uv_signal_t	 signals[2];
+	WheelTimer	 deadline;
+	Ending		 ending;
 } Main;
 
 extern char **environ;
@@ -57,7 +57,7 @@ say_goodbye(Main *m)
 static void
 on_deadline(WheelTimer *timer)
 {
-	Main	   *m = container_of(timer, Main, deadline);
+	Main *m = container_of(timer, Main, deadline);
 
 	if (m->ending == ENDING_DRAIN)
 	{
@@ -72,7 +72,7 @@ on_deadline(WheelTimer *timer)
 static void
 on_signal(uv_signal_t *handle, int number)
 {
-	Main	   *m = handle->data;
+	Main *m = handle->data;
 
 	if (m->ending != ENDING_NOT)
 	{
@@ -104,7 +104,7 @@ advance_ending(Main *m)
 static void
 on_turn_end(uv_prepare_t *handle)
 {
-	Main	   *m = handle->data;
+	Main *m = handle->data;
 
 	lanes_turn_end(m->proxy.lanes);
 	loader_turn_end(m->proxy.loader);
@@ -137,7 +137,7 @@ static LogLevel
 parse_level(const char *text)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug"};
-	int			level = LOG_ERROR;
+	int						 level = LOG_ERROR;
 
 	while (level < LOG_DEBUG && strcmp(names[level], text) != 0)
 		level++;
@@ -155,7 +155,7 @@ watch_signal(Main *m, int index, int number)
 static bool
 start(Main *m)
 {
-	Proxy	   *proxy = &m->proxy;
+	Proxy *proxy = &m->proxy;
 
 	uv_loop_init(&proxy->loop);
 	wheel_init(&proxy->wheel, &proxy->loop);
@@ -184,7 +184,7 @@ start(Main *m)
 static void
 finish(Main *m)
 {
-	Proxy	   *proxy = &m->proxy;
+	Proxy *proxy = &m->proxy;
 
 	uv_prepare_stop(&m->prepare);
 	ws_shutdown(proxy->ws);
@@ -224,8 +224,8 @@ run(const Config *config)
 int
 main(int argc, char **argv)
 {
-	Config		config;
-	int			status = EXIT_SUCCESS;
+	Config config;
+	int	   status = EXIT_SUCCESS;
 
 	switch (config_load(&config, argc, argv, environ))
 	{

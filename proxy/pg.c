@@ -26,30 +26,30 @@ typedef enum PgState
 /* What is in flight, in the order sent. */
 typedef struct PgRequest
 {
-	List		node;
-	PgDone		done; /* NULL: the set-up */
-	void	   *ctx;
-	PGresult   *result; /* the rows, or the first error */
+	List	  node;
+	PgDone	  done; /* NULL: the set-up */
+	void	 *ctx;
+	PGresult *result; /* the rows, or the first error */
 } PgRequest;
 
 struct Pg
 {
-	uv_loop_t  *loop;
-	Wheel	   *wheel;
+	uv_loop_t	  *loop;
+	Wheel		  *wheel;
 	const PgSetup *setup;
 	const PgHooks *hooks;
-	void	   *ctx;
-	PgState		state;
-	PGconn	   *conn;
-	uv_poll_t  *poll; /* on PQsocket(conn); replaced whenever the socket may have changed */
-	int			poll_events;
-	WheelTimer	timer;
-	uint64_t	backoff_ms;
-	char	   *last_complaint; /* the same failure is logged once */
-	List		requests;
-	int			in_flight;
-	bool		durable;
-	bool		broken; /* found out where it could not be handled: the timer will */
+	void		  *ctx;
+	PgState		   state;
+	PGconn		  *conn;
+	uv_poll_t	  *poll; /* on PQsocket(conn); replaced whenever the socket may have changed */
+	int			   poll_events;
+	WheelTimer	   timer;
+	uint64_t	   backoff_ms;
+	char		  *last_complaint; /* the same failure is logged once */
+	List		   requests;
+	int			   in_flight;
+	bool		   durable;
+	bool		   broken; /* found out where it could not be handled: the timer will */
 };
 
 static void on_poll(uv_poll_t *handle, int status, int events);
@@ -98,14 +98,14 @@ watch(Pg *pg, int events)
 static void
 log_complaint(Pg *pg, const char *what, const char *message)
 {
-	char		quoted[512];
+	char quoted[512];
 
 	if (pg->last_complaint != NULL && strcmp(pg->last_complaint, message) == 0)
 		return;
 	free(pg->last_complaint);
 	pg->last_complaint = util_strdup(message);
-	log_line(pg->state == PG_CLOSED ? LOG_DEBUG : LOG_WARNING, what, "connection=%s reason=%s", pg->setup->label,
-			 log_quote(quoted, sizeof(quoted), message));
+	log_line(pg->state == PG_CLOSED ? LOG_DEBUG : LOG_WARNING, what, "connection=%s reason=%s",
+			 pg->setup->label, log_quote(quoted, sizeof(quoted), message));
 }
 
 /*
@@ -115,8 +115,8 @@ log_complaint(Pg *pg, const char *what, const char *message)
 static void
 drop(Pg *pg, const char *what, const char *reason)
 {
-	bool		was_up = pg->state == PG_UP;
-	List		lost;
+	bool was_up = pg->state == PG_UP;
+	List lost;
 
 	log_complaint(pg, what, reason);
 	unwatch(pg);
@@ -130,7 +130,7 @@ drop(Pg *pg, const char *what, const char *reason)
 	list_init(&lost);
 	while (!list_empty(&pg->requests))
 	{
-		List	   *node = pg->requests.next;
+		List *node = pg->requests.next;
 
 		list_remove(node);
 		list_append(&lost, node);
@@ -143,7 +143,7 @@ drop(Pg *pg, const char *what, const char *reason)
 	}
 	while (!list_empty(&lost))
 	{
-		PgRequest  *request = container_of(lost.next, PgRequest, node);
+		PgRequest *request = container_of(lost.next, PgRequest, node);
 
 		list_remove(&request->node);
 		if (request->done != NULL)
@@ -182,7 +182,8 @@ fail(Pg *pg, const char *what)
 static void
 connect_start(Pg *pg)
 {
-	const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "tcp_user_timeout", NULL};
+	const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "tcp_user_timeout",
+								NULL};
 	const char *const values[] = {pg->setup->conninfo, "collab-proxy", "UTF8", "15000", NULL};
 
 	pg->state = PG_CONNECTING;
@@ -206,7 +207,7 @@ on_notice(void *arg, const PGresult *result)
 static bool
 send_setting(Pg *pg, const char *name, int64_t ms)
 {
-	char		sql[96];
+	char sql[96];
 
 	snprintf(sql, sizeof(sql), "SET %s = %lld", name, (long long) ms);
 	return PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
@@ -216,11 +217,10 @@ send_setting(Pg *pg, const char *name, int64_t ms)
 static bool
 send_setup(Pg *pg)
 {
-	static const char check[] =
-		"SELECT current_setting('fsync'), current_setting('full_page_writes'), "
-		"current_setting('synchronous_commit'), pg_is_in_recovery()";
-	const PgSetup *setup = pg->setup;
-	PgRequest  *request;
+	static const char check[] = "SELECT current_setting('fsync'), current_setting('full_page_writes'), "
+								"current_setting('synchronous_commit'), pg_is_in_recovery()";
+	const PgSetup	 *setup = pg->setup;
+	PgRequest		 *request;
 
 	if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
 		return false;
@@ -250,7 +250,7 @@ send_setup(Pg *pg)
 static bool
 flush(Pg *pg)
 {
-	int			left = PQflush(pg->conn);
+	int left = PQflush(pg->conn);
 
 	return left >= 0 && watch(pg, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
@@ -292,7 +292,7 @@ check_durability(Pg *pg, const PGresult *result)
 	const char *synchronous_commit = PQgetvalue(result, 0, 2);
 
 	pg->durable = strcmp(fsync, "on") == 0 && strcmp(full_page_writes, "on") == 0 &&
-		strcmp(synchronous_commit, "off") != 0;
+				  strcmp(synchronous_commit, "off") != 0;
 	if (!pg->durable && pg->setup->must_write)
 		log_line(LOG_ERROR, "ACKNOWLEDGED EDITS MAY BE LOST: the database does not keep what it commits",
 				 "connection=%s fsync=%s full_page_writes=%s synchronous_commit=%s", pg->setup->label, fsync,
@@ -335,8 +335,8 @@ finish_setup(Pg *pg, const PGresult *result)
 static void
 keep_result(PgRequest *request, PGresult *result)
 {
-	bool		better = request->result == NULL ||
-		(PQresultStatus(result) == PGRES_FATAL_ERROR && PQresultStatus(request->result) != PGRES_FATAL_ERROR);
+	bool better = request->result == NULL || (PQresultStatus(result) == PGRES_FATAL_ERROR &&
+											  PQresultStatus(request->result) != PGRES_FATAL_ERROR);
 
 	if (better && PQresultStatus(result) != PGRES_COMMAND_OK)
 	{
@@ -351,9 +351,9 @@ keep_result(PgRequest *request, PGresult *result)
 static bool
 finish_request(Pg *pg)
 {
-	PgRequest  *request = container_of(pg->requests.next, PgRequest, node);
-	PGresult   *result = request->result;
-	bool		alive = true;
+	PgRequest *request = container_of(pg->requests.next, PgRequest, node);
+	PGresult  *result = request->result;
+	bool	   alive = true;
 
 	list_remove(&request->node);
 	pg->in_flight--;
@@ -361,7 +361,7 @@ finish_request(Pg *pg)
 		alive = finish_setup(pg, result);
 	else
 	{
-		bool		failed = result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR;
+		bool failed = result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR;
 
 		request->done(request->ctx, failed ? PG_ERROR : PG_ROWS, (const PgResult *) result);
 		alive = pg->state == PG_UP;
@@ -374,7 +374,7 @@ finish_request(Pg *pg)
 static void
 deliver_notifications(Pg *pg)
 {
-	PGnotify   *notify;
+	PGnotify *notify;
 
 	while (pg->conn != NULL && (notify = PQnotifies(pg->conn)) != NULL)
 	{
@@ -387,7 +387,7 @@ deliver_notifications(Pg *pg)
 static void
 read_results(Pg *pg)
 {
-	int			nulls = 0;
+	int nulls = 0;
 
 	if (PQconsumeInput(pg->conn) != 1)
 	{
@@ -396,7 +396,7 @@ read_results(Pg *pg)
 	}
 	while (!list_empty(&pg->requests) && !PQisBusy(pg->conn))
 	{
-		PGresult   *result = PQgetResult(pg->conn);
+		PGresult *result = PQgetResult(pg->conn);
 
 		/* one NULL stands between the results of two statements, more of them mean that nothing will come any more */
 		nulls = result == NULL ? nulls + 1 : 0;
@@ -427,7 +427,7 @@ read_results(Pg *pg)
 static void
 on_poll(uv_poll_t *handle, int status, int events)
 {
-	Pg		   *pg = handle->data;
+	Pg *pg = handle->data;
 
 	if (pg->state == PG_CONNECTING)
 	{
@@ -444,7 +444,7 @@ on_poll(uv_poll_t *handle, int status, int events)
 static void
 on_timer(WheelTimer *timer)
 {
-	Pg		   *pg = container_of(timer, Pg, timer);
+	Pg *pg = container_of(timer, Pg, timer);
 
 	if (pg->state == PG_IDLE)
 		connect_start(pg);
@@ -459,7 +459,7 @@ on_timer(WheelTimer *timer)
 Pg *
 pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *hooks, void *ctx)
 {
-	Pg		   *pg = util_alloc_zero(sizeof(*pg));
+	Pg *pg = util_alloc_zero(sizeof(*pg));
 
 	pg->loop = loop;
 	pg->wheel = wheel;
@@ -517,8 +517,8 @@ pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
 		values[i] = params->lengths[i] < 0 ? NULL : params->data.data + params->offsets[i];
 		formats[i] = 1;
 	}
-	if (PQsendQueryPrepared(pg->conn, pg->setup->statements[statement].name, params->count, values, params->lengths,
-							formats, 1) != 1 ||
+	if (PQsendQueryPrepared(pg->conn, pg->setup->statements[statement].name, params->count, values,
+							params->lengths, formats, 1) != 1 ||
 		PQpipelineSync(pg->conn) != 1)
 	{
 		mark_broken(pg);
@@ -576,7 +576,7 @@ pg_param_null(PgParams *params)
 void
 pg_param_bool(PgParams *params, bool value)
 {
-	char		byte = value ? 1 : 0;
+	char byte = value ? 1 : 0;
 
 	add_param(params, &byte, 1);
 }
@@ -584,7 +584,7 @@ pg_param_bool(PgParams *params, bool value)
 void
 pg_param_int4(PgParams *params, int32_t value)
 {
-	uint32_t	network = htobe32((uint32_t) value);
+	uint32_t network = htobe32((uint32_t) value);
 
 	add_param(params, &network, sizeof(network));
 }
@@ -592,7 +592,7 @@ pg_param_int4(PgParams *params, int32_t value)
 void
 pg_param_int8(PgParams *params, int64_t value)
 {
-	uint64_t	network = htobe64((uint64_t) value);
+	uint64_t network = htobe64((uint64_t) value);
 
 	add_param(params, &network, sizeof(network));
 }
@@ -607,7 +607,7 @@ pg_param_bytes(PgParams *params, const char *data, size_t bytes)
 void
 pg_array_begin(PgParams *params, PgElement type)
 {
-	uint32_t	header[5] = {htobe32(1), 0, htobe32((uint32_t) type), 0, htobe32(1)};
+	uint32_t header[5] = {htobe32(1), 0, htobe32((uint32_t) type), 0, htobe32(1)};
 
 	params->array_at = params->data.size;
 	params->array_count = 0;
@@ -618,7 +618,7 @@ pg_array_begin(PgParams *params, PgElement type)
 static void
 add_element(PgParams *params, const void *data, size_t bytes)
 {
-	uint32_t	length = htobe32((uint32_t) bytes);
+	uint32_t length = htobe32((uint32_t) bytes);
 
 	buf_bytes(&params->data, &length, sizeof(length));
 	buf_bytes(&params->data, data, bytes);
@@ -628,7 +628,7 @@ add_element(PgParams *params, const void *data, size_t bytes)
 void
 pg_array_null(PgParams *params)
 {
-	uint32_t	length = htobe32(UINT32_MAX);
+	uint32_t length = htobe32(UINT32_MAX);
 
 	buf_bytes(&params->data, &length, sizeof(length));
 	params->array_count++;
@@ -638,7 +638,7 @@ pg_array_null(PgParams *params)
 void
 pg_array_int4(PgParams *params, int32_t value)
 {
-	uint32_t	network = htobe32((uint32_t) value);
+	uint32_t network = htobe32((uint32_t) value);
 
 	add_element(params, &network, sizeof(network));
 }
@@ -646,7 +646,7 @@ pg_array_int4(PgParams *params, int32_t value)
 void
 pg_array_int8(PgParams *params, int64_t value)
 {
-	uint64_t	network = htobe64((uint64_t) value);
+	uint64_t network = htobe64((uint64_t) value);
 
 	add_element(params, &network, sizeof(network));
 }
@@ -660,9 +660,9 @@ pg_array_bytes(PgParams *params, const char *data, size_t bytes)
 void
 pg_array_end(PgParams *params)
 {
-	char	   *header = params->data.data + params->array_at;
-	uint32_t	nulls = htobe32(params->array_nulls ? 1 : 0);
-	uint32_t	count = htobe32((uint32_t) params->array_count);
+	char	*header = params->data.data + params->array_at;
+	uint32_t nulls = htobe32(params->array_nulls ? 1 : 0);
+	uint32_t count = htobe32((uint32_t) params->array_count);
 
 	memcpy(header + 4, &nulls, sizeof(nulls));
 	memcpy(header + 12, &count, sizeof(count));
@@ -694,7 +694,7 @@ pg_null(const PgResult *result, int row, int column)
 int32_t
 pg_int4(const PgResult *result, int row, int column)
 {
-	uint32_t	network;
+	uint32_t network;
 
 	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
 		return 0;
@@ -705,7 +705,7 @@ pg_int4(const PgResult *result, int row, int column)
 int64_t
 pg_int8(const PgResult *result, int row, int column)
 {
-	uint64_t	network;
+	uint64_t network;
 
 	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
 		return 0;
@@ -716,7 +716,7 @@ pg_int8(const PgResult *result, int row, int column)
 PgBytes
 pg_bytes(const PgResult *result, int row, int column)
 {
-	PgBytes		value;
+	PgBytes value;
 
 	value.data = PQgetvalue(raw(result), row, column);
 	value.bytes = (size_t) PQgetlength(raw(result), row, column);

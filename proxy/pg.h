@@ -13,7 +13,7 @@
  * statement in a transaction of its own (pipeline mode, one sync per request). When the connection is lost
  * it answers what was in flight with PG_LOST (outcome unknown), calls down(), and tries again with back-off.
  */
-typedef struct Pg Pg;
+typedef struct Pg		Pg;
 typedef struct PgResult PgResult; /* lives during the callback */
 
 typedef enum PgOutcome
@@ -37,7 +37,7 @@ typedef struct PgSetup
 	const char		  *conninfo;
 	const PgStatement *statements;
 	int				   statement_count;
-	const char		  *listen_sql;	   /* a LISTEN statement, or NULL */
+	const char		  *listen_sql;		/* a LISTEN statement, or NULL */
 	int64_t			   lock_timeout_ms; /* 0: leave the server's */
 	int64_t			   statement_timeout_ms;
 	int64_t			   connect_timeout_ms;
@@ -52,7 +52,7 @@ typedef struct PgHooks
 } PgHooks;
 
 /* setup, its strings and the hooks must outlive the connection. */
-Pg	*pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *hooks, void *ctx);
+Pg *pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *hooks, void *ctx);
 /* Drops the connection; requests in flight are answered PG_LOST. Handles close during the next turns of the loop. */
 void pg_destroy(Pg *pg);
 bool pg_is_up(const Pg *pg);
@@ -109,11 +109,11 @@ typedef struct PgBytes
 	size_t		bytes;
 } PgBytes;
 
-int			pg_rows(const PgResult *result);
-bool		pg_null(const PgResult *result, int row, int column);
-int32_t		pg_int4(const PgResult *result, int row, int column);
-int64_t		pg_int8(const PgResult *result, int row, int column); /* timestamps too */
-PgBytes		pg_bytes(const PgResult *result, int row, int column);
+int		pg_rows(const PgResult *result);
+bool	pg_null(const PgResult *result, int row, int column);
+int32_t pg_int4(const PgResult *result, int row, int column);
+int64_t pg_int8(const PgResult *result, int row, int column); /* timestamps too */
+PgBytes pg_bytes(const PgResult *result, int row, int column);
 /* Of a PG_ERROR: five characters, and the primary message. */
 const char *pg_sqlstate(const PgResult *result);
 const char *pg_message(const PgResult *result);

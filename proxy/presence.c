@@ -23,8 +23,8 @@ presence_free(Room *room)
 static void
 schedule(Room *room)
 {
-	uint64_t	now = proxy_now(room->proxy);
-	uint64_t	next = room->presence_sent + (uint64_t) room->proxy->config.presence_ms;
+	uint64_t now = proxy_now(room->proxy);
+	uint64_t next = room->presence_sent + (uint64_t) room->proxy->config.presence_ms;
 
 	if (!wheel_is_set(&room->presence_timer))
 		wheel_set(&room->proxy->wheel, &room->presence_timer, next > now ? next - now : 0);
@@ -83,10 +83,10 @@ separate(Buf *out, const char *member, bool *first)
 static Frame *
 build(Room *room, bool everything)
 {
-	Buf		   *out = &room->proxy->scratch;
-	List	   *node;
-	bool		no_joins = true;
-	bool		no_cursors = true;
+	Buf	 *out = &room->proxy->scratch;
+	List *node;
+	bool  no_joins = true;
+	bool  no_cursors = true;
 
 	buf_clear(out);
 	HEAD_LITERAL(out, WIRE_PRESENCE_HEAD);
@@ -110,7 +110,7 @@ build(Room *room, bool everything)
 	list_each(node, &room->members)
 	{
 		const Client *client = container_of(node, Client, member);
-		bool		wanted = everything ? client->cursor.shown : client->cursor_changed;
+		bool		  wanted = everything ? client->cursor.shown : client->cursor_changed;
 
 		if (client->state != CLIENT_LIVE || !client->has_cursor || !wanted)
 			continue;
@@ -129,17 +129,17 @@ build(Room *room, bool everything)
 static void
 on_timer(WheelTimer *timer)
 {
-	Room	   *room = container_of(timer, Room, presence_timer);
-	Frame	   *changes = build(room, false);
-	Frame	   *everybody = NULL;
-	List	   *node;
-	List	   *after;
+	Room  *room = container_of(timer, Room, presence_timer);
+	Frame *changes = build(room, false);
+	Frame *everybody = NULL;
+	List  *node;
+	List  *after;
 
 	room->presence_sent = proxy_now(room->proxy);
 	buf_clear(&room->leaves);
 	list_each(node, &room->members)
 	{
-		Client	   *client = container_of(node, Client, member);
+		Client *client = container_of(node, Client, member);
 
 		if (client->state != CLIENT_LIVE)
 			continue;
@@ -151,8 +151,8 @@ on_timer(WheelTimer *timer)
 	room_hold(room);
 	list_each_safe(node, after, &room->members)
 	{
-		Client	   *client = container_of(node, Client, member);
-		Frame	   *frame = client->greeted ? changes : everybody;
+		Client *client = container_of(node, Client, member);
+		Frame  *frame = client->greeted ? changes : everybody;
 
 		if (client->state != CLIENT_LIVE || frame == NULL)
 			continue;

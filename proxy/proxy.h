@@ -9,13 +9,13 @@
 #include "wheel.h"
 #include "wire.h"
 
-typedef struct Client Client;	  /* one WebSocket */
-typedef struct Room Room;		  /* one open document */
+typedef struct Client	 Client; /* one WebSocket */
+typedef struct Room		 Room;	 /* one open document */
 typedef struct RoomTable RoomTable;
-typedef struct Lanes Lanes;		  /* the connections that commit */
-typedef struct Loader Loader;	  /* the connections that answer `open` */
-typedef struct Listener Listener; /* LISTEN, gap fetches, comparison with the heads */
-typedef struct Ws Ws;			  /* sockets */
+typedef struct Lanes	 Lanes;	   /* the connections that commit */
+typedef struct Loader	 Loader;   /* the connections that answer `open` */
+typedef struct Listener	 Listener; /* LISTEN, gap fetches, comparison with the heads */
+typedef struct Ws		 Ws;	   /* sockets */
 
 /*
  * Everything runs on one loop in one thread. A turn of the loop reads from sockets and from the database, and what that caused
@@ -24,18 +24,18 @@ typedef struct Ws Ws;			  /* sockets */
  */
 typedef struct Proxy
 {
-	uv_loop_t	loop;
-	Config		config;
-	Wheel		wheel;
-	WireParser	parser;
-	Buf			scratch; /* for building one message; nobody keeps it across calls */
-	Ws		   *ws;
-	RoomTable  *rooms;
-	Lanes	   *lanes;
-	Loader	   *loader;
-	Listener   *listener;
-	int64_t		client_count;
-	bool		draining; /* SIGTERM came: no new operations */
+	uv_loop_t  loop;
+	Config	   config;
+	Wheel	   wheel;
+	WireParser parser;
+	Buf		   scratch; /* for building one message; nobody keeps it across calls */
+	Ws		  *ws;
+	RoomTable *rooms;
+	Lanes	  *lanes;
+	Loader	  *loader;
+	Listener  *listener;
+	int64_t	   client_count;
+	bool	   draining; /* SIGTERM came: no new operations */
 } Proxy;
 
 static inline uint64_t

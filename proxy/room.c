@@ -16,12 +16,12 @@
 
 struct RoomTable
 {
-	Proxy	   *proxy;
-	Room	  **buckets;
-	size_t		bucket_count; /* a power of two */
-	int64_t		count;
-	List		all;
-	List		woken;
+	Proxy  *proxy;
+	Room  **buckets;
+	size_t	bucket_count; /* a power of two */
+	int64_t count;
+	List	all;
+	List	woken;
 };
 
 static void reset(Room *room);
@@ -31,7 +31,7 @@ static void reset(Room *room);
 RoomTable *
 rooms_create(Proxy *proxy)
 {
-	RoomTable  *table = util_alloc_zero(sizeof(*table));
+	RoomTable *table = util_alloc_zero(sizeof(*table));
 
 	table->proxy = proxy;
 	table->bucket_count = FIRST_BUCKETS;
@@ -63,15 +63,15 @@ bucket_of(RoomTable *table, int64_t key)
 static void
 grow(RoomTable *table)
 {
-	List	   *node;
+	List *node;
 
 	free(table->buckets);
 	table->bucket_count *= 2;
 	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
 	list_each(node, &table->all)
 	{
-		Room	   *room = container_of(node, Room, all);
-		Room	  **bucket = bucket_of(table, room->key);
+		Room  *room = container_of(node, Room, all);
+		Room **bucket = bucket_of(table, room->key);
 
 		room->next = *bucket;
 		*bucket = room;
@@ -81,7 +81,7 @@ grow(RoomTable *table)
 Room *
 rooms_find(RoomTable *table, int64_t key)
 {
-	Room	   *room = *bucket_of(table, key);
+	Room *room = *bucket_of(table, key);
 
 	while (room != NULL && room->key != key)
 		room = room->next;
@@ -91,9 +91,9 @@ rooms_find(RoomTable *table, int64_t key)
 Room *
 rooms_enter(RoomTable *table, const char *doc_id)
 {
-	int64_t		key = collab_doc_key(doc_id, strlen(doc_id));
-	Room	   *room;
-	Room	  **bucket;
+	int64_t key = collab_doc_key(doc_id, strlen(doc_id));
+	Room   *room;
+	Room  **bucket;
 
 	/* two ids with one key cannot both exist in the database, but both can be asked for */
 	for (room = *bucket_of(table, key); room != NULL; room = room->next)
@@ -124,8 +124,8 @@ rooms_enter(RoomTable *table, const char *doc_id)
 static void
 free_room(Room *room)
 {
-	RoomTable  *table = room->proxy->rooms;
-	Room	  **at = bucket_of(table, room->key);
+	RoomTable *table = room->proxy->rooms;
+	Room	 **at = bucket_of(table, room->key);
 
 	while (*at != room)
 		at = &(*at)->next;
@@ -162,13 +162,13 @@ rooms_turn_end(RoomTable *table)
 {
 	while (!list_empty(&table->woken))
 	{
-		Room	   *room = container_of(table->woken.next, Room, woken);
-		List	   *node;
+		Room *room = container_of(table->woken.next, Room, woken);
+		List *node;
 
 		list_remove(&room->woken);
 		list_each(node, &room->members)
 		{
-			Client	   *client = container_of(node, Client, member);
+			Client *client = container_of(node, Client, member);
 
 			if (client->state == CLIENT_LIVE)
 				ws_wake(client->conn);
@@ -271,8 +271,8 @@ drop_first(Room *room)
 static int64_t
 find_slowest(const Room *room)
 {
-	int64_t		slowest = room->version;
-	List	   *node;
+	int64_t slowest = room->version;
+	List   *node;
 
 	list_each(node, &room->members)
 	{
@@ -288,12 +288,12 @@ find_slowest(const Room *room)
 static void
 close_laggards(Room *room)
 {
-	List	   *node;
-	List	   *after;
+	List *node;
+	List *after;
 
 	list_each_safe(node, after, &room->members)
 	{
-		Client	   *client = container_of(node, Client, member);
+		Client *client = container_of(node, Client, member);
 
 		if (client->position < 0 ||
 			bytes_behind(room, client->position) <= (uint64_t) room->proxy->config.max_output_bytes)
@@ -312,10 +312,11 @@ trim(Room *room)
 	const Config *config = &room->proxy->config;
 
 	room_hold(room);
-	while (room->ring_count > config->ring_events ||
-		   (room->ring_count > 1 && bytes_behind(room, first_version(room) - 1) > (uint64_t) config->ring_bytes))
+	while (
+		room->ring_count > config->ring_events ||
+		(room->ring_count > 1 && bytes_behind(room, first_version(room) - 1) > (uint64_t) config->ring_bytes))
 	{
-		int64_t		first = first_version(room);
+		int64_t first = first_version(room);
 
 		if (room->slowest < first)
 			room->slowest = find_slowest(room);
@@ -349,8 +350,8 @@ grow_ring(Room *room)
 static void
 append(Room *room, const WireEvent *event)
 {
-	Buf		   *text = &room->proxy->scratch;
-	RingEvent  *entry;
+	Buf		  *text = &room->proxy->scratch;
+	RingEvent *entry;
 
 	buf_clear(text);
 	wire_event(text, event);
@@ -393,8 +394,8 @@ reset(Room *room)
 static void
 history_changed(Room *room, const Client *except)
 {
-	List	   *node;
-	List	   *after;
+	List *node;
+	List *after;
 
 	log_line(LOG_WARNING, "the history of a document is not the one that was sent out: closing its sockets",
 			 "doc=%s version=%lld members=%d", room->doc_id, (long long) room->version, room->member_count);
@@ -402,7 +403,7 @@ history_changed(Room *room, const Client *except)
 	room_hold(room);
 	list_each_safe(node, after, &room->members)
 	{
-		Client	   *client = container_of(node, Client, member);
+		Client *client = container_of(node, Client, member);
 
 		if (client != except && client->state == CLIENT_LIVE)
 			client_close(client, 4409, "open again");
@@ -415,14 +416,14 @@ history_changed(Room *room, const Client *except)
 void
 room_dropped(Room *room)
 {
-	List	   *node;
-	List	   *after;
+	List *node;
+	List *after;
 
 	reset(room);
 	room_hold(room);
 	list_each_safe(node, after, &room->members)
 	{
-		Client	   *client = container_of(node, Client, member);
+		Client *client = container_of(node, Client, member);
 
 		/* who is still opening is told by the answer */
 		if (client->state == CLIENT_LIVE)
@@ -503,7 +504,7 @@ room_observe(Room *room, const Client *client, int64_t version, uint64_t event, 
 	}
 	if (room->version < 0 || (room->member_count == 1 && version > room->version))
 	{
-		int64_t		target = room->target;
+		int64_t target = room->target;
 
 		reset(room);
 		room->version = version;
@@ -536,7 +537,7 @@ static bool
 is_own(const RingEvent *event, const Client *client)
 {
 	return event->site == client->site && strlen(client->user) == event->user_bytes &&
-		memcmp(event->text + event->bytes, client->user, event->user_bytes) == 0;
+		   memcmp(event->text + event->bytes, client->user, event->user_bytes) == 0;
 }
 
 bool
@@ -551,9 +552,9 @@ stream_ack(Room *room, Client *client, char *out, size_t capacity)
 {
 	const RingEvent *first = room_event(room, client->position + 1);
 	const RingEvent *last = first;
-	int64_t		count = 1;
-	Buf		   *text = &room->proxy->scratch;
-	size_t		used;
+	int64_t			 count = 1;
+	Buf				*text = &room->proxy->scratch;
+	size_t			 used;
 
 	for (;;)
 	{
@@ -579,7 +580,7 @@ stream_ack(Room *room, Client *client, char *out, size_t capacity)
 static void
 queue_large_event(Room *room, Client *client, const RingEvent *event)
 {
-	Buf		   *text = &room->proxy->scratch;
+	Buf *text = &room->proxy->scratch;
 
 	buf_clear(text);
 	buf_bytes(text, WIRE_EVENTS_HEAD, EVENTS_HEAD_BYTES);
@@ -593,15 +594,15 @@ queue_large_event(Room *room, Client *client, const RingEvent *event)
 static size_t
 stream_events(Room *room, Client *client, char *out, size_t capacity)
 {
-	size_t		payload = EVENTS_HEAD_BYTES + EVENTS_TAIL_BYTES;
-	int64_t		from = client->position + 1;
-	int64_t		to = from;
+	size_t			 payload = EVENTS_HEAD_BYTES + EVENTS_TAIL_BYTES;
+	int64_t			 from = client->position + 1;
+	int64_t			 to = from;
 	const RingEvent *event;
-	char	   *p;
+	char			*p;
 
 	for (; (event = room_event(room, to)) != NULL && !is_own(event, client); to++)
 	{
-		size_t		size = event->bytes + (to > from ? 1 : 0);
+		size_t size = event->bytes + (to > from ? 1 : 0);
 
 		if (payload + size + FRAME_HEADER_MAX > capacity)
 			break;
@@ -629,15 +630,15 @@ stream_events(Room *room, Client *client, char *out, size_t capacity)
 size_t
 room_stream(Room *room, Client *client, char *out, size_t capacity)
 {
-	size_t		used = 0;
+	size_t used = 0;
 
 	while (room_has_more(room, client))
 	{
 		const RingEvent *event = room_event(room, client->position + 1);
-		size_t		part;
+		size_t			 part;
 
 		part = is_own(event, client) ? stream_ack(room, client, out + used, capacity - used)
-			: stream_events(room, client, out + used, capacity - used);
+									 : stream_events(room, client, out + used, capacity - used);
 		if (part == 0 && used == 0 && !is_own(event, client))
 			queue_large_event(room, client, event);
 		if (part == 0)

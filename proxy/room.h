@@ -8,23 +8,23 @@
 /* An event as every socket gets it, serialised once. */
 typedef struct RingEvent
 {
-	int64_t		version;
-	uint64_t	event;
-	int64_t		site;
-	int64_t		clock;
-	uint64_t	end;  /* bytes of all events of this room so far, this one included */
-	uint32_t	bytes;
-	uint32_t	user_bytes; /* the user's name stands behind the text */
-	char		text[];
+	int64_t	 version;
+	uint64_t event;
+	int64_t	 site;
+	int64_t	 clock;
+	uint64_t end; /* bytes of all events of this room so far, this one included */
+	uint32_t bytes;
+	uint32_t user_bytes; /* the user's name stands behind the text */
+	char	 text[];
 } RingEvent;
 
 struct Room
 {
-	Proxy	   *proxy;
-	Room	   *next; /* in its bucket of the table */
-	List		all;  /* in the list of all rooms */
-	char	   *doc_id;
-	int64_t		key;
+	Proxy  *proxy;
+	Room   *next; /* in its bucket of the table */
+	List	all;  /* in the list of all rooms */
+	char   *doc_id;
+	int64_t key;
 
 	/*
 	 * What this process knows of the document: `version` is the last one in the ring, `event` its id; -1: nothing. Every
@@ -38,40 +38,40 @@ struct Room
 	uint64_t	ring_end;
 	int64_t		slowest; /* no member's position is lower */
 
-	List		members;
-	int			member_count;
-	int			holds; /* messages and queries under way */
-	List		woken; /* in the table's list of rooms with something new */
+	List members;
+	int	 member_count;
+	int	 holds; /* messages and queries under way */
+	List woken; /* in the table's list of rooms with something new */
 
 	/* gap fetch (listener) */
-	int64_t		target; /* a version that is known to exist */
-	int			busy;	/* batches under way whose answer will bring the next versions: hints wait for it */
-	List		fetch;	/* in the listener's list */
-	bool		fetching;
-	int64_t		fetched_from; /* the version before the last fetch */
+	int64_t target; /* a version that is known to exist */
+	int		busy;	/* batches under way whose answer will bring the next versions: hints wait for it */
+	List	fetch;	/* in the listener's list */
+	bool	fetching;
+	int64_t fetched_from; /* the version before the last fetch */
 
 	/* comparison with the database (listener) */
-	List		check; /* in the listener's list */
-	int64_t		checked_version; /* the version when the query was sent */
-	bool		head_seen;
+	List	check;			 /* in the listener's list */
+	int64_t checked_version; /* the version when the query was sent */
+	bool	head_seen;
 
 	/* presence */
-	WheelTimer	presence_timer;
-	uint64_t	presence_sent;
-	bool		presence_changed;
-	Buf			leaves; /* sessions, as elements of `leave` */
+	WheelTimer presence_timer;
+	uint64_t   presence_sent;
+	bool	   presence_changed;
+	Buf		   leaves; /* sessions, as elements of `leave` */
 };
 
 RoomTable *rooms_create(Proxy *proxy);
 void	   rooms_destroy(RoomTable *table);
 int64_t	   rooms_count(const RoomTable *table);
 /* All rooms, linked by Room.all. */
-List	  *rooms_all(RoomTable *table);
-Room	  *rooms_find(RoomTable *table, int64_t key);
+List *rooms_all(RoomTable *table);
+Room *rooms_find(RoomTable *table, int64_t key);
 /* The room of a document, made if need be. Free it by room_release() when nobody joined. */
-Room	  *rooms_enter(RoomTable *table, const char *doc_id);
+Room *rooms_enter(RoomTable *table, const char *doc_id);
 /* Wakes the members of every room that got events. */
-void	   rooms_turn_end(RoomTable *table);
+void rooms_turn_end(RoomTable *table);
 
 /* Keeps a room in memory while something is under way for it. */
 void room_hold(Room *room);
@@ -95,9 +95,10 @@ void room_sent(Room *room);
 void room_answered(Room *room);
 /* An `open` of `client` found the head at (version, event); sent_at: the room's version when the query was sent. Returns false
  * when the answer is older than the ring reaches: ask again. */
-bool room_observe(Room *room, const Client *client, int64_t version, uint64_t event, int64_t sent_at) MUST_CHECK;
+bool room_observe(Room *room, const Client *client, int64_t version, uint64_t event,
+				  int64_t sent_at) MUST_CHECK;
 /* Whether (version, event) is the head or lies in the ring. */
-bool room_knows(const Room *room, int64_t version, uint64_t event);
+bool			 room_knows(const Room *room, int64_t version, uint64_t event);
 const RingEvent *room_event(const Room *room, int64_t version);
 /* The database answered (version, event) for the head; sent_at as above. */
 void room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at);

@@ -21,7 +21,7 @@ out_of_memory(void)
 void *
 util_alloc(size_t size)
 {
-	void	   *ptr = malloc(size > 0 ? size : 1);
+	void *ptr = malloc(size > 0 ? size : 1);
 
 	if (ptr == NULL)
 		out_of_memory();
@@ -31,7 +31,7 @@ util_alloc(size_t size)
 void *
 util_alloc_zero(size_t size)
 {
-	void	   *ptr = calloc(1, size > 0 ? size : 1);
+	void *ptr = calloc(1, size > 0 ? size : 1);
 
 	if (ptr == NULL)
 		out_of_memory();
@@ -50,7 +50,7 @@ util_realloc(void *ptr, size_t size)
 char *
 util_strndup(const char *text, size_t bytes)
 {
-	char	   *copy = util_alloc(bytes + 1);
+	char *copy = util_alloc(bytes + 1);
 
 	memcpy(copy, text, bytes);
 	copy[bytes] = '\0';
@@ -82,7 +82,7 @@ const CollabAlloc util_buffer_alloc = {buffer_alloc, buffer_free, NULL};
 uint64_t
 util_random(void)
 {
-	uint64_t	value;
+	uint64_t value;
 
 	while (getrandom(&value, sizeof(value), 0) != (ssize_t) sizeof(value))
 		;
@@ -92,13 +92,13 @@ util_random(void)
 bool
 util_parse_hex64(const char *text, size_t bytes, uint64_t *out)
 {
-	uint64_t	value = 0;
+	uint64_t value = 0;
 
 	if (bytes != 16)
 		return false;
 	for (size_t i = 0; i < bytes; i++)
 	{
-		char		c = text[i];
+		char c = text[i];
 
 		if (c >= '0' && c <= '9')
 			value = value << 4 | (uint64_t) (c - '0');
@@ -114,13 +114,13 @@ util_parse_hex64(const char *text, size_t bytes, uint64_t *out)
 bool
 util_parse_decimal(const char *text, size_t bytes, int64_t max, int64_t *out)
 {
-	int64_t		value = 0;
+	int64_t value = 0;
 
 	if (bytes == 0)
 		return false;
 	for (size_t i = 0; i < bytes; i++)
 	{
-		int			digit = text[i] - '0';
+		int digit = text[i] - '0';
 
 		if (digit < 0 || digit > 9 || value > (max - digit) / 10)
 			return false;
@@ -134,14 +134,14 @@ bool
 util_valid_utf8(const char *text, size_t bytes)
 {
 	const unsigned char *s = (const unsigned char *) text;
-	size_t		i = 0;
+	size_t				 i = 0;
 
 	while (i < bytes)
 	{
 		unsigned char c = s[i];
-		size_t		need;
-		uint32_t	code;
-		uint32_t	least;
+		size_t		  need;
+		uint32_t	  code;
+		uint32_t	  least;
 
 		if (c < 0x80)
 		{
@@ -178,8 +178,8 @@ util_valid_doc_id(const char *text, size_t bytes)
 		return false;
 	for (size_t i = 0; i < bytes; i++)
 	{
-		char		c = text[i];
-		bool		letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+		char c = text[i];
+		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 
 		if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '~' && c != '-')
 			return false;

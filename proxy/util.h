@@ -22,8 +22,9 @@ typedef struct List
 #define container_of(ptr, type, member) ((type *) (void *) ((char *) (ptr) -offsetof(type, member)))
 #define list_each(node, head) for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
 /* The current node may be removed (and only that one). */
-#define list_each_safe(node, after, head) \
-	for ((node) = (head)->next, (after) = (node)->next; (node) != (head); (node) = (after), (after) = (node)->next)
+#define list_each_safe(node, after, head)                                                                    \
+	for ((node) = (head)->next, (after) = (node)->next; (node) != (head);                                    \
+		 (node) = (after), (after) = (node)->next)
 
 static inline void
 list_init(List *list)
@@ -75,13 +76,13 @@ extern const CollabAlloc util_buffer_alloc;
 
 uint64_t util_random(void);
 /* 16 lower-case hex digits; false when it is anything else. */
-bool	 util_parse_hex64(const char *text, size_t bytes, uint64_t *out) MUST_CHECK;
+bool util_parse_hex64(const char *text, size_t bytes, uint64_t *out) MUST_CHECK;
 /* Decimal digits only, at most `max`. */
-bool	 util_parse_decimal(const char *text, size_t bytes, int64_t max, int64_t *out) MUST_CHECK;
-bool	 util_valid_utf8(const char *text, size_t bytes);
+bool util_parse_decimal(const char *text, size_t bytes, int64_t max, int64_t *out) MUST_CHECK;
+bool util_valid_utf8(const char *text, size_t bytes);
 /* 1-128 bytes of [A-Za-z0-9._~-], not "." and not "..". */
-bool	 util_valid_doc_id(const char *text, size_t bytes);
+bool util_valid_doc_id(const char *text, size_t bytes);
 /* 1-128 bytes of UTF-8 without control characters. */
-bool	 util_valid_user(const char *text, size_t bytes);
+bool util_valid_user(const char *text, size_t bytes);
 
 #endif

@@ -12,8 +12,8 @@ current_tick(const Wheel *wheel)
 static void
 arm(Wheel *wheel, uint64_t tick)
 {
-	uint64_t	now = uv_now(wheel->loop);
-	uint64_t	at = (tick + 1) * WHEEL_TICK_MS; /* the end of the tick: never early */
+	uint64_t now = uv_now(wheel->loop);
+	uint64_t at = (tick + 1) * WHEEL_TICK_MS; /* the end of the tick: never early */
 
 	wheel->armed_at = tick;
 	uv_timer_start(&wheel->timer, turn, at > now ? at - now : 0, 0);
@@ -43,10 +43,10 @@ arm_next(Wheel *wheel)
 static void
 turn(uv_timer_t *handle)
 {
-	Wheel	   *wheel = handle->data;
-	uint64_t	now = current_tick(wheel);
-	uint64_t	from = wheel->tick + 1;
-	List		due;
+	Wheel	*wheel = handle->data;
+	uint64_t now = current_tick(wheel);
+	uint64_t from = wheel->tick + 1;
+	List	 due;
 
 	list_init(&due);
 	if (now >= from + WHEEL_SLOTS)
@@ -54,9 +54,9 @@ turn(uv_timer_t *handle)
 	/* tick `now` is not over yet */
 	for (uint64_t tick = from; tick < now; tick++)
 	{
-		List	   *slot = &wheel->slots[tick % WHEEL_SLOTS];
-		List	   *node;
-		List	   *after;
+		List *slot = &wheel->slots[tick % WHEEL_SLOTS];
+		List *node;
+		List *after;
 
 		list_each_safe(node, after, slot)
 		{
@@ -111,7 +111,7 @@ wheel_timer_init(WheelTimer *timer, void (*fire)(WheelTimer *timer))
 void
 wheel_set(Wheel *wheel, WheelTimer *timer, uint64_t delay_ms)
 {
-	uint64_t	tick = (uv_now(wheel->loop) + delay_ms) / WHEEL_TICK_MS;
+	uint64_t tick = (uv_now(wheel->loop) + delay_ms) / WHEEL_TICK_MS;
 
 	wheel_cancel(wheel, timer);
 	if (tick <= wheel->tick)

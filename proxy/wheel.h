@@ -12,19 +12,19 @@
 
 typedef struct WheelTimer
 {
-	List		node;
-	uint64_t	due; /* in ticks */
-	void		(*fire)(struct WheelTimer *timer);
+	List	 node;
+	uint64_t due; /* in ticks */
+	void (*fire)(struct WheelTimer *timer);
 } WheelTimer;
 
 typedef struct Wheel
 {
-	uv_loop_t  *loop;
-	uv_timer_t	timer;
-	uint64_t	tick;	  /* slots up to this one were served */
-	uint64_t	armed_at; /* the tick that the uv_timer waits for; UINT64_MAX = not armed */
-	size_t		count;
-	List		slots[WHEEL_SLOTS];
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	uint64_t   tick;	 /* slots up to this one were served */
+	uint64_t   armed_at; /* the tick that the uv_timer waits for; UINT64_MAX = not armed */
+	size_t	   count;
+	List	   slots[WHEEL_SLOTS];
 } Wheel;
 
 void wheel_init(Wheel *wheel, uv_loop_t *loop);

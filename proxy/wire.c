@@ -32,16 +32,16 @@ typedef enum Member
 } Member;
 
 static const char *const member_names[M_COUNT] = {
-	"type", "site", "last_version", "last_event", "pending", "name", "color", "clock",
-	"base_version", "base_event", "op", "ops", "version", "position", "selection",
+	"type",			"site",		  "last_version", "last_event", "pending", "name",	   "color",		"clock",
+	"base_version", "base_event", "op",			  "ops",		"version", "position", "selection",
 };
 
 typedef struct Members
 {
-	uint32_t	found;
-	uint32_t	bad;
-	uint32_t	null;
-	JsonString	type;
+	uint32_t   found;
+	uint32_t   bad;
+	uint32_t   null;
+	JsonString type;
 } Members;
 
 static bool
@@ -59,7 +59,7 @@ is_null(const Members *members, Member member)
 static void
 set_error(WireParser *parser, const char *code, const char *fmt, ...)
 {
-	va_list		args;
+	va_list args;
 
 	snprintf(parser->error.code, sizeof(parser->error.code), "%s", code);
 	va_start(args, fmt);
@@ -82,8 +82,8 @@ member_of(const JsonString *key)
 static bool
 read_int(JsonReader *r, int64_t *out)
 {
-	JsonSpan	span;
-	JsonReader	inner;
+	JsonSpan   span;
+	JsonReader inner;
 
 	if (json_peek(r) != JSON_NUMBER)
 	{
@@ -101,7 +101,7 @@ read_int(JsonReader *r, int64_t *out)
 static bool
 read_event(JsonReader *r, uint64_t *out)
 {
-	JsonString	text;
+	JsonString text;
 
 	if (json_peek(r) != JSON_STRING)
 	{
@@ -135,7 +135,7 @@ read_pieces(WireParser *parser, JsonReader *r)
 	json_array_begin(r);
 	while (json_array_next(r))
 	{
-		JsonSpan	span;
+		JsonSpan span;
 
 		if (!json_skip(r, &span))
 			return false;
@@ -148,8 +148,8 @@ read_pieces(WireParser *parser, JsonReader *r)
 static bool
 read_selection(JsonReader *r, int64_t *out)
 {
-	int			count = 0;
-	bool		good = true;
+	int	 count = 0;
+	bool good = true;
 
 	if (json_peek(r) != JSON_ARRAY)
 	{
@@ -159,7 +159,7 @@ read_selection(JsonReader *r, int64_t *out)
 	json_array_begin(r);
 	while (json_array_next(r))
 	{
-		int64_t		ignored;
+		int64_t ignored;
 
 		good &= read_int(r, count < 2 ? &out[count] : &ignored);
 		count++;
@@ -211,7 +211,7 @@ read_member(WireParser *parser, JsonReader *r, Member member, Members *members, 
 static void
 read_members(WireParser *parser, JsonReader *r, Members *members, WireMessage *out)
 {
-	JsonString	key;
+	JsonString key;
 
 	if (json_peek(r) != JSON_OBJECT)
 	{
@@ -222,8 +222,8 @@ read_members(WireParser *parser, JsonReader *r, Members *members, WireMessage *o
 	json_object_begin(r);
 	while (json_object_next(r, &key))
 	{
-		int			member = member_of(&key);
-		uint32_t	bit;
+		int		 member = member_of(&key);
+		uint32_t bit;
 
 		if (member < 0)
 		{
@@ -282,8 +282,8 @@ too_long(WireParser *parser, const JsonString *text, size_t max)
 static bool
 check_open(WireParser *parser, const Members *members, WireMessage *out)
 {
-	bool		version = found(members, M_LAST_VERSION) && !is_null(members, M_LAST_VERSION);
-	bool		event = found(members, M_LAST_EVENT) && !is_null(members, M_LAST_EVENT);
+	bool version = found(members, M_LAST_VERSION) && !is_null(members, M_LAST_VERSION);
+	bool event = found(members, M_LAST_EVENT) && !is_null(members, M_LAST_EVENT);
 
 	out->type = WIRE_OPEN;
 	out->has_position = version;
@@ -305,7 +305,8 @@ check_open(WireParser *parser, const Members *members, WireMessage *out)
 		return false;
 	if (too_long(parser, &out->name, WIRE_MAX_NAME) || too_long(parser, &out->color, WIRE_MAX_COLOR))
 	{
-		set_error(parser, "OT008", "\"name\" is at most %d bytes long, \"color\" %d", WIRE_MAX_NAME, WIRE_MAX_COLOR);
+		set_error(parser, "OT008", "\"name\" is at most %d bytes long, \"color\" %d", WIRE_MAX_NAME,
+				  WIRE_MAX_COLOR);
 		return false;
 	}
 	return true;
@@ -329,7 +330,8 @@ check_op(WireParser *parser, const Members *members, WireMessage *out)
 		return false;
 	if (parser->piece_count == 0 || parser->piece_count > WIRE_MAX_PIECES)
 	{
-		set_error(parser, parser->piece_count == 0 ? "OT008" : "OT005", "\"ops\" holds 1 to %d pieces", WIRE_MAX_PIECES);
+		set_error(parser, parser->piece_count == 0 ? "OT008" : "OT005", "\"ops\" holds 1 to %d pieces",
+				  WIRE_MAX_PIECES);
 		return false;
 	}
 	if (out->clock > WIRE_MAX_INTEGER - parser->piece_count)
@@ -352,8 +354,8 @@ check_cursor(WireParser *parser, const Members *members, WireMessage *out)
 		return false;
 	if (out->has_cursor && !in_range(parser, M_POSITION, out->position, 0))
 		return false;
-	return !out->has_selection ||
-		(in_range(parser, M_SELECTION, out->selection[0], 0) && in_range(parser, M_SELECTION, out->selection[1], 0));
+	return !out->has_selection || (in_range(parser, M_SELECTION, out->selection[0], 0) &&
+								   in_range(parser, M_SELECTION, out->selection[1], 0));
 }
 
 void
@@ -374,8 +376,8 @@ wire_parser_free(WireParser *parser)
 bool
 wire_parse(WireParser *parser, const char *text, size_t bytes, WireMessage *out)
 {
-	JsonReader	r;
-	Members		members;
+	JsonReader r;
+	Members	   members;
 
 	memset(out, 0, sizeof(*out));
 	memset(&members, 0, sizeof(members));
@@ -387,7 +389,7 @@ wire_parse(WireParser *parser, const char *text, size_t bytes, WireMessage *out)
 	parser->error.is_op = found(&members, M_TYPE) && json_string_is(&members.type, "op");
 	parser->error.clock = out->clock;
 	parser->error.has_clock = parser->error.is_op && found(&members, M_CLOCK) &&
-		(members.bad >> M_CLOCK & 1) == 0 && out->clock >= 1;
+							  (members.bad >> M_CLOCK & 1) == 0 && out->clock >= 1;
 	if (json_failed(&r))
 	{
 		set_error(parser, "OT008", "malformed message: %s", r.error.message);
@@ -441,17 +443,17 @@ digits(char *out, int64_t value, int count)
 static void
 timestamp(Buf *out, int64_t at)
 {
-	char		text[] = "\"0000-00-00T00:00:00.000Z\"";
-	int64_t		ms = at / 1000 - (at % 1000 < 0) + SECONDS_2000 * 1000;
-	int64_t		days = ms / 86400000 - (ms % 86400000 < 0);
-	int64_t		rest = ms - days * 86400000;
-	int64_t		z = days + 719468; /* from 0000-03-01 */
-	int64_t		era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t		doe = z - era * 146097;
-	int64_t		yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t		doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t		mp = (5 * doy + 2) / 153;
-	int64_t		month = mp < 10 ? mp + 3 : mp - 9;
+	char	text[] = "\"0000-00-00T00:00:00.000Z\"";
+	int64_t ms = at / 1000 - (at % 1000 < 0) + SECONDS_2000 * 1000;
+	int64_t days = ms / 86400000 - (ms % 86400000 < 0);
+	int64_t rest = ms - days * 86400000;
+	int64_t z = days + 719468; /* from 0000-03-01 */
+	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t doe = z - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+	int64_t month = mp < 10 ? mp + 3 : mp - 9;
 
 	digits(text + 1, yoe + era * 400 + (month <= 2), 4);
 	digits(text + 6, month, 2);
@@ -546,7 +548,8 @@ wire_heartbeat(Buf *out, int64_t version)
 }
 
 void
-wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock, int64_t retry_ms)
+wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock,
+		   int64_t retry_ms)
 {
 	LITERAL(out, "{\"type\":\"error\",\"code\":");
 	buf_json_string(out, code, strlen(code));

@@ -26,11 +26,11 @@ typedef struct WireMessage
 	WireType type;
 
 	/* open */
-	int64_t	 site;
-	bool	 has_position;
-	int64_t	 last_version;
-	uint64_t last_event;
-	int64_t	 pending;
+	int64_t	   site;
+	bool	   has_position;
+	int64_t	   last_version;
+	uint64_t   last_event;
+	int64_t	   pending;
 	JsonString name;
 	JsonString color;
 
@@ -40,11 +40,11 @@ typedef struct WireMessage
 	uint64_t base_event;
 
 	/* cursor */
-	int64_t	 version;
-	bool	 has_cursor; /* false: hide it */
-	int64_t	 position;
-	bool	 has_selection;
-	int64_t	 selection[2];
+	int64_t version;
+	bool	has_cursor; /* false: hide it */
+	int64_t position;
+	bool	has_selection;
+	int64_t selection[2];
 } WireMessage;
 
 typedef struct WireError
@@ -104,7 +104,8 @@ void wire_event(Buf *out, const WireEvent *event);
 void wire_ack(Buf *out, int64_t clock, int64_t version, uint64_t event, int64_t count);
 void wire_heartbeat(Buf *out, int64_t version);
 /* clock 0: none; retry_ms 0: none. */
-void wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock, int64_t retry_ms);
+void wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock,
+				int64_t retry_ms);
 
 /* What stands around the elements of an `events` message. */
 #define WIRE_EVENTS_HEAD "{\"type\":\"events\",\"events\":["
@@ -125,7 +126,8 @@ typedef struct WireCursor
 } WireCursor;
 
 /* name_json, color_json: quoted and escaped, or NULL. */
-void wire_join(Buf *out, uint64_t session, const char *user_json, const char *name_json, const char *color_json);
+void wire_join(Buf *out, uint64_t session, const char *user_json, const char *name_json,
+			   const char *color_json);
 void wire_leave(Buf *out, uint64_t session);
 void wire_cursor(Buf *out, uint64_t session, const char *user_json, const WireCursor *cursor);
 

@@ -19,15 +19,15 @@
 #include "limits.h"
 #include "log.h"
 
-#define RX_BYTES 1024		 /* per connection; longer frames come in pieces */
-#define TX_BYTES 65536		 /* most that one write takes */
-#define HEADER_BYTES 16384	 /* of a handshake */
+#define RX_BYTES 1024	   /* per connection; longer frames come in pieces */
+#define TX_BYTES 65536	   /* most that one write takes */
+#define HEADER_BYTES 16384 /* of a handshake */
 #define BACKLOG 4096
-#define ACCEPT_BURST 64		 /* per turn of the loop */
-#define ACCEPT_PAUSE_MS 100	 /* when the process is out of descriptors */
-#define REFUSE_MARGIN 256	 /* beyond the limit so many more are told 503, others just closed */
+#define ACCEPT_BURST 64		/* per turn of the loop */
+#define ACCEPT_PAUSE_MS 100 /* when the process is out of descriptors */
+#define REFUSE_MARGIN 256	/* beyond the limit so many more are told 503, others just closed */
 #define HANDSHAKE_SECONDS 5
-#define CLOSE_SECONDS 3		 /* for the peer to take what is queued, and the close frame */
+#define CLOSE_SECONDS 3 /* for the peer to take what is queued, and the close frame */
 #define SEND_BUFFER_BYTES 131072
 #define TCP_TIMEOUT_MS 15000
 
@@ -37,9 +37,9 @@ struct WsConn
 	Ws		   *ws;
 	struct lws *wsi;
 	LimitsPeer *peer;
-	Client	   *client; /* from the upgrade on */
-	List		all;	/* in ws->all */
-	List		dirty;	/* in ws->dirty */
+	Client	   *client;	 /* from the upgrade on */
+	List		all;	 /* in ws->all */
+	List		dirty;	 /* in ws->dirty */
 	bool		refused; /* over a limit: gets 503 */
 	bool		established;
 	int			close_code; /* 0: it stays open */
@@ -51,18 +51,18 @@ struct WsConn
 
 struct Ws
 {
-	Proxy	   *proxy;
+	Proxy			   *proxy;
 	struct lws_context *context;
-	struct lws_vhost *vhost;
-	int			fd;
-	uv_poll_t	poll;
-	bool		listening;
-	WheelTimer	pause;
-	Limits	   *limits;
-	List		all;   /* WsConn.all */
-	List		dirty; /* WsConn.dirty */
-	void	   *loops[1];
-	unsigned char *out; /* LWS_PRE + TX_BYTES */
+	struct lws_vhost   *vhost;
+	int					fd;
+	uv_poll_t			poll;
+	bool				listening;
+	WheelTimer			pause;
+	Limits			   *limits;
+	List				all;   /* WsConn.all */
+	List				dirty; /* WsConn.dirty */
+	void			   *loops[1];
+	unsigned char	   *out; /* LWS_PRE + TX_BYTES */
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
@@ -102,7 +102,7 @@ static void
 send_close(WsConn *conn)
 {
 	unsigned char *out = conn->ws->out + LWS_PRE;
-	size_t		reason = strlen(conn->close_reason);
+	size_t		   reason = strlen(conn->close_reason);
 
 	out[0] = 0x88;
 	out[1] = (unsigned char) (2 + reason);
@@ -121,7 +121,7 @@ send_close(WsConn *conn)
 static void
 flush(WsConn *conn)
 {
-	size_t		bytes;
+	size_t bytes;
 
 	if (!conn->established || conn->close_sent)
 		return;
@@ -146,7 +146,7 @@ ws_turn_end(Ws *ws)
 {
 	while (!list_empty(&ws->dirty))
 	{
-		WsConn	   *conn = container_of(ws->dirty.next, WsConn, dirty);
+		WsConn *conn = container_of(ws->dirty.next, WsConn, dirty);
 
 		list_remove(&conn->dirty);
 		flush(conn);
@@ -186,10 +186,10 @@ on_receive(WsConn *conn, const char *data, size_t bytes)
 
 typedef struct Headers
 {
-	unsigned char buffer[LWS_PRE + 2048];
+	unsigned char  buffer[LWS_PRE + 2048];
 	unsigned char *at;
 	unsigned char *end;
-	bool		failed;
+	bool		   failed;
 } Headers;
 
 static void
@@ -204,7 +204,8 @@ header(Headers *headers, struct lws *wsi, const char *name, const char *value)
 static int
 answer(WsConn *conn, int status, const char *type, const char *cache, const char *name, const char *value)
 {
-	static const char csp[] = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+	static const char csp[] =
+		"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
 		"img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
 		"frame-ancestors 'none'";
 	struct lws *wsi = conn->wsi;
@@ -233,9 +234,9 @@ answer(WsConn *conn, int status, const char *type, const char *cache, const char
 static int
 on_http_writable(WsConn *conn)
 {
-	struct lws *wsi = conn->wsi;
-	size_t		left = conn->body.size - conn->body_sent;
-	size_t		part = left < TX_BYTES ? left : TX_BYTES;
+	struct lws	  *wsi = conn->wsi;
+	size_t		   left = conn->body.size - conn->body_sent;
+	size_t		   part = left < TX_BYTES ? left : TX_BYTES;
 	unsigned char *out = conn->ws->out + LWS_PRE;
 
 	if (lws_partial_buffered(wsi))
@@ -278,8 +279,8 @@ refuse(WsConn *conn, int status, const char *text, const char *name, const char 
 static bool
 has_body(struct lws *wsi)
 {
-	char		length[24];
-	int			bytes = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+	char length[24];
+	int	 bytes = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
 
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
 		return true;
@@ -302,8 +303,9 @@ on_http(WsConn *conn)
 		return refuse(conn, 405, "only GET and HEAD", "allow:", "GET, HEAD");
 	if (has_body(wsi))
 		return refuse(conn, 400, "a request without a body is expected", NULL, NULL);
-	bytes = lws_hdr_copy(wsi, path, sizeof(path), lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0
-						 ? WSI_TOKEN_GET_URI : WSI_TOKEN_HEAD_URI);
+	bytes = lws_hdr_copy(wsi, path, sizeof(path),
+						 lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ? WSI_TOKEN_GET_URI
+																		  : WSI_TOKEN_HEAD_URI);
 	if (bytes <= 0 || strlen(path) != (size_t) bytes)
 		return refuse(conn, 404, "not found", NULL, NULL);
 	buf_free(&conn->body);
@@ -320,8 +322,8 @@ on_http(WsConn *conn)
 static const char *
 query_value(struct lws *wsi, const char *name, char *buffer, size_t size, size_t *bytes)
 {
-	size_t		name_bytes = strlen(name);
-	int			n;
+	size_t name_bytes = strlen(name);
+	int	   n;
 
 	for (int i = 0; (n = lws_hdr_copy_fragment(wsi, buffer, (int) size, WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++)
 	{
@@ -337,10 +339,11 @@ query_value(struct lws *wsi, const char *name, char *buffer, size_t size, size_t
 static bool
 header_is(struct lws *wsi, enum lws_token_indexes token, const char *value)
 {
-	char		buffer[32];
+	char buffer[32];
 
 	return lws_hdr_total_length(wsi, token) == (int) strlen(value) &&
-		lws_hdr_copy(wsi, buffer, sizeof(buffer), token) == (int) strlen(value) && strcmp(buffer, value) == 0;
+		   lws_hdr_copy(wsi, buffer, sizeof(buffer), token) == (int) strlen(value) &&
+		   strcmp(buffer, value) == 0;
 }
 
 /* Decides before the upgrade. 0: go on; otherwise the answer was written. */
@@ -400,7 +403,7 @@ free_conn(WsConn *conn)
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	WsConn	   *conn = lws_get_opaque_user_data(wsi);
+	WsConn *conn = lws_get_opaque_user_data(wsi);
 
 	(void) user;
 	if (conn == NULL)
@@ -426,7 +429,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			return 0;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 			return conn->close_sent ? -1 : 0; /* the answer to ours, or to be answered by the library */
-		case LWS_CALLBACK_RAW_ADOPT: /* CONNECT would become a pipe */
+		case LWS_CALLBACK_RAW_ADOPT:		  /* CONNECT would become a pipe */
 			return -1;
 		case LWS_CALLBACK_WSI_DESTROY:
 			lws_set_opaque_user_data(wsi, NULL);
@@ -444,11 +447,11 @@ static void on_accept(uv_poll_t *handle, int status, int events);
 static void
 adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
 {
-	int			one = 1;
-	int			send_buffer = SEND_BUFFER_BYTES;
-	int			timeout = TCP_TIMEOUT_MS;
-	bool		allowed;
-	WsConn	   *conn;
+	int		one = 1;
+	int		send_buffer = SEND_BUFFER_BYTES;
+	int		timeout = TCP_TIMEOUT_MS;
+	bool	allowed;
+	WsConn *conn;
 
 	if (limits_open(ws->limits) >= ws->proxy->config.max_connections + REFUSE_MARGIN)
 	{
@@ -477,7 +480,7 @@ adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
 static void
 resume(WheelTimer *timer)
 {
-	Ws		   *ws = container_of(timer, Ws, pause);
+	Ws *ws = container_of(timer, Ws, pause);
 
 	if (ws->listening)
 		uv_poll_start(&ws->poll, UV_READABLE, on_accept);
@@ -486,15 +489,15 @@ resume(WheelTimer *timer)
 static void
 on_accept(uv_poll_t *handle, int status, int events)
 {
-	Ws		   *ws = handle->data;
+	Ws *ws = handle->data;
 
 	(void) status;
 	(void) events;
 	for (int i = 0; i < ACCEPT_BURST; i++)
 	{
 		struct sockaddr_storage address;
-		socklen_t	size = sizeof(address);
-		int			fd = accept4(ws->fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		socklen_t				size = sizeof(address);
+		int fd = accept4(ws->fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0)
 		{
@@ -516,9 +519,9 @@ static int
 open_listener(const Config *config)
 {
 	struct sockaddr_storage address;
-	socklen_t	size;
-	int			one = 1;
-	int			fd;
+	socklen_t				size;
+	int						one = 1;
+	int						fd;
 
 	memset(&address, 0, sizeof(address));
 	if (strchr(config->listen_address, ':') != NULL)
@@ -546,7 +549,7 @@ open_listener(const Config *config)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
 		bind(fd, (struct sockaddr *) &address, size) != 0)
 	{
-		int			saved = errno;
+		int saved = errno;
 
 		close(fd);
 		errno = saved;
@@ -582,8 +585,8 @@ ws_stop_listening(Ws *ws)
 static void
 on_library_log(int level, const char *line)
 {
-	char		text[256];
-	char		quoted[300];
+	char text[256];
+	char quoted[300];
 
 	snprintf(text, sizeof(text), "%s", line);
 	text[strcspn(text, "\n")] = '\0';
@@ -595,7 +598,7 @@ Ws *
 ws_create(Proxy *proxy)
 {
 	struct lws_context_creation_info info;
-	Ws		   *ws = util_alloc_zero(sizeof(*ws));
+	Ws								*ws = util_alloc_zero(sizeof(*ws));
 
 	ws->proxy = proxy;
 	list_init(&ws->all);
@@ -604,8 +607,8 @@ ws_create(Proxy *proxy)
 	ws->fd = open_listener(&proxy->config);
 	if (ws->fd < 0)
 	{
-		log_line(LOG_ERROR, "cannot listen", "address=%s port=%lld reason=\"%s\"", proxy->config.listen_address,
-				 (long long) proxy->config.listen_port, strerror(errno));
+		log_line(LOG_ERROR, "cannot listen", "address=%s port=%lld reason=\"%s\"",
+				 proxy->config.listen_address, (long long) proxy->config.listen_port, strerror(errno));
 		free(ws);
 		return NULL;
 	}
@@ -616,7 +619,7 @@ ws_create(Proxy *proxy)
 	info.protocols = protocols;
 	/* not VALIDATE_UTF8: its close frame would not leave (see send_close), and the JSON reader looks at every byte anyway */
 	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_LIBUV |
-		LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+				   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
 	info.foreign_loops = ws->loops;
 	info.retry_and_idle_policy = &no_idle_policy;
 	info.max_http_header_data = HEADER_BYTES;
@@ -630,7 +633,8 @@ ws_create(Proxy *proxy)
 		ws->vhost = lws_create_vhost(ws->context, &info);
 	if (ws->vhost == NULL)
 	{
-		log_line(LOG_ERROR, "cannot start libwebsockets (is its libuv plugin, libwebsockets-evlib-uv, installed?)", NULL);
+		log_line(LOG_ERROR,
+				 "cannot start libwebsockets (is its libuv plugin, libwebsockets-evlib-uv, installed?)", NULL);
 		if (ws->context != NULL)
 			lws_context_destroy(ws->context);
 		close(ws->fd);
@@ -647,11 +651,11 @@ ws_create(Proxy *proxy)
 void
 ws_close_all(Ws *ws, int code, const char *reason)
 {
-	List	   *node;
+	List *node;
 
 	list_each(node, &ws->all)
 	{
-		WsConn	   *conn = container_of(node, WsConn, all);
+		WsConn *conn = container_of(node, WsConn, all);
 
 		if (conn->established)
 			client_close(conn->client, code, reason);
