@@ -71,7 +71,6 @@ typedef struct BatchDocument
 	int			leaf;
 	int			first;
 	int			count;
-	bool		locked;
 	bool		open;			/* `tail` is there */
 	Tail		tail;
 } BatchDocument;
@@ -245,18 +244,9 @@ group_documents(Batch *batch)
 	}
 }
 
+/* Busy documents, and those beyond the cap, are for another batch. */
 static void
 lock_documents(Batch *batch)
-{
-	int			i;
-
-	for (i = 0; i < batch->ndocuments; i++)
-		batch->documents[i].locked = i < BATCH_DOCUMENTS_MAX && lock_document(batch->documents[i].key, batch->args.wait);
-}
-
-/* Authors of the messages that have their document. After the documents' locks, before the snapshot. */
-static void
-register_authors(Batch *batch)
 {
 	int			i;
 	int			j;
@@ -265,24 +255,37 @@ register_authors(Batch *batch)
 	{
 		BatchDocument *document = &batch->documents[i];
 
+		if (i < BATCH_DOCUMENTS_MAX && lock_document(document->key, batch->args.wait))
+			continue;
 		for (j = document->first; j < document->first + document->count; j++)
-		{
-			BatchMessage *one = batch->sorted[j];
-			text	   *user = DatumGetTextPP(batch->args.users[one->index]);
-			UserStatus	status;
+			message_retry(&batch->sorted[j]->message);
+	}
+}
 
-			if (!document->locked)
-			{
-				message_retry(&one->message);
-				continue;
-			}
-			status = users_register(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user), batch->args.wait, &one->message.author);
-			if (status == USER_BUSY)
-				message_retry(&one->message);
-			else if (status != USER_KNOWN)
-				message_refuse(&one->message, 0, users_sqlstate(status), "%s",
-							   users_refusal(status, VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user)));
-		}
+/*
+ * Told to wait, authors come before the documents' locks, as in every edit by SQL: two who wait for a name and
+ * a document of each other would wait for ever.
+ */
+static void
+register_authors(Batch *batch)
+{
+	bool		wait = batch->args.wait;
+	int			i;
+
+	for (i = 0; i < batch->nsorted; i++)
+	{
+		BatchMessage *one = batch->sorted[i];
+		text	   *user = DatumGetTextPP(batch->args.users[one->index]);
+		UserStatus	status;
+
+		if (one->message.good == 0)
+			continue;
+		status = users_register(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user), wait, &one->message.author);
+		if (status == USER_BUSY)
+			message_retry(&one->message);
+		else if (status != USER_KNOWN)
+			message_refuse(&one->message, 0, users_sqlstate(status), "%s",
+						   users_refusal(status, VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user)));
 	}
 }
 
@@ -547,8 +550,11 @@ submit_batch(PG_FUNCTION_ARGS)
 	read_args(fcinfo, &batch.args);
 	read_messages(&batch);
 	group_documents(&batch);
+	if (batch.args.wait)
+		register_authors(&batch);
 	lock_documents(&batch);
-	register_authors(&batch);
+	if (!batch.args.wait)
+		register_authors(&batch);
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	open_documents(&batch, GetActiveSnapshot());
