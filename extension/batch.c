@@ -26,15 +26,21 @@
 #include "users.h"
 
 /*
- * A batch waits for nobody: a document (or a new user) that somebody else holds comes back as `retry`. Its locks are taken in the order of their keys, all
- * of them before the one snapshot that everything is read with: whoever held one of them before has
- * committed by then, and nobody can follow.
+ * A batch waits for nobody: a document (or a new user) that somebody else holds comes back as
+ * `retry`. Its locks are taken in the order of their keys, all of them before the one snapshot that
+ * everything is read with: whoever held one of them before has committed by then, and nobody can
+ * follow.
  */
 
-/* Documents of one batch: each takes a place in the shared lock table until the transaction ends. */
+/*
+ * Documents of one batch: each takes a place in the shared lock table until the transaction ends.
+ */
 #define BATCH_DOCUMENTS_MAX 1000
 
-/* Events over which a message is carried in a batch. Further behind, it goes alone, so that the others need not wait. */
+/*
+ * Events over which a message is carried in a batch. Further behind, it goes alone, so that the
+ * others need not wait.
+ */
 #define BATCH_TAIL_LIMIT 1000
 
 /* What a keystroke's change needs lies on the stack. */
@@ -43,83 +49,81 @@
 /* What the arguments say, element by element. */
 typedef struct BatchArgs
 {
-	int			count;
-	Datum	   *doc_ids;
-	Datum	   *users;
-	Datum	   *sites;
-	Datum	   *clocks;
-	Datum	   *base_versions;
-	Datum	   *base_events;
-	bool	   *base_event_nulls;
-	Datum	   *piece_counts;
-	Datum	   *pieces;
-	bool		wait;
+	int	   count;
+	Datum *doc_ids;
+	Datum *users;
+	Datum *sites;
+	Datum *clocks;
+	Datum *base_versions;
+	Datum *base_events;
+	bool  *base_event_nulls;
+	Datum *piece_counts;
+	Datum *pieces;
+	bool   wait;
 } BatchArgs;
 
 typedef struct BatchMessage
 {
-	Message		message;
-	int			index;			/* 0-based, as in the arguments */
-	int			first_piece;	/* index into the flat array */
-	int64		key;			/* of the document */
+	Message message;
+	int		index;		 /* 0-based, as in the arguments */
+	int		first_piece; /* index into the flat array */
+	int64	key;		 /* of the document */
 } BatchMessage;
 
-/* A document and the messages for it: those from `first` on, `count` of them, in the sorted array. */
+/*
+ * A document and the messages for it: those from `first` on, `count` of them, in the sorted array.
+ */
 typedef struct BatchDocument
 {
-	int64		key;
-	int			leaf;
-	int			first;
-	int			count;
-	bool		open;			/* `tail` is there */
-	Tail		tail;
+	int64 key;
+	int	  leaf;
+	int	  first;
+	int	  count;
+	bool  open; /* `tail` is there */
+	Tail  tail;
 } BatchDocument;
 
 typedef struct Batch
 {
-	BatchArgs	args;
-	BatchMessage *messages;		/* in the order of the arguments */
-	BatchMessage **sorted;		/* by key, and in the order of the arguments within a document */
-	int			nsorted;		/* without those that are refused already */
-	BatchDocument *documents;	/* by key */
-	int			ndocuments;
+	BatchArgs	   args;
+	BatchMessage  *messages;  /* in the order of the arguments */
+	BatchMessage **sorted;	  /* by key, and in the order of the arguments within a document */
+	int			   nsorted;	  /* without those that are refused already */
+	BatchDocument *documents; /* by key */
+	int			   ndocuments;
 } Batch;
 
 /* ---- arguments ---- */
 
 static void
-read_array(FunctionCallInfo fcinfo, int arg, const char *name, Oid type, int expected, Datum **values, bool **nulls)
+read_array(FunctionCallInfo fcinfo, int arg, const char *name, Oid type, int expected, Datum **values,
+		   bool **nulls)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(arg);
-	int16		length;
-	bool		byval;
-	char		align;
-	int			count;
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(arg);
+	int16	   length;
+	bool	   byval;
+	char	   align;
+	int		   count;
 
 	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s must have one dimension", name)));
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("%s must have one dimension", name)));
 	if (nulls == NULL && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not contain nulls", name)));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not contain nulls", name)));
 
 	length = type == INT8OID ? 8 : type == INT4OID ? 4 : -1;
 	byval = length > 0;
 	align = type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
 	deconstruct_array(array, type, length, byval, align, values, nulls, &count);
 	if (count != expected)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s must have %d elements, not %d", name, expected, count)));
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("%s must have %d elements, not %d", name, expected, count)));
 }
 
 static void
 read_args(FunctionCallInfo fcinfo, BatchArgs *args)
 {
-	int64		npieces = 0;
-	int			i;
+	int64 npieces = 0;
+	int	  i;
 
 	args->count = ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(0)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(0)));
 	read_array(fcinfo, 0, "doc_ids", TEXTOID, args->count, &args->doc_ids, NULL);
@@ -132,35 +136,35 @@ read_args(FunctionCallInfo fcinfo, BatchArgs *args)
 
 	for (i = 0; i < args->count; i++)
 	{
-		int32		count = DatumGetInt32(args->piece_counts[i]);
+		int32 count = DatumGetInt32(args->piece_counts[i]);
 
 		if (count < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("piece_counts must be positive, element %d is %d", i + 1, count)));
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("piece_counts must be positive, element %d is %d", i + 1, count)));
 		npieces += count;
 	}
 	if (npieces > INT_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many pieces")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many pieces")));
 	read_array(fcinfo, 7, "pieces", BYTEAOID, (int) npieces, &args->pieces, NULL);
 	args->wait = PG_GETARG_BOOL(8);
 }
 
-/* Null elements of base_events are the only ones allowed; they are left out of the comparison with the base. */
+/*
+ * Null elements of base_events are the only ones allowed; they are left out of the comparison with
+ * the base.
+ */
 static void
 read_messages(Batch *batch)
 {
 	const BatchArgs *args = &batch->args;
-	int			first_piece = 0;
-	int			i;
+	int				 first_piece = 0;
+	int				 i;
 
 	batch->messages = palloc0_array(BatchMessage, args->count);
 	for (i = 0; i < args->count; i++)
 	{
 		BatchMessage *one = &batch->messages[i];
-		Message    *message = &one->message;
+		Message		 *message = &one->message;
 
 		one->index = i;
 		one->first_piece = first_piece;
@@ -193,10 +197,11 @@ compare_messages(const void *a, const void *b)
 static void
 refuse_document(BatchMessage *one, const BatchArgs *args)
 {
-	text	   *doc_id = DatumGetTextPP(args->doc_ids[one->index]);
+	text *doc_id = DatumGetTextPP(args->doc_ids[one->index]);
 
 	message_refuse(&one->message, 0, ERRCODE_COLLAB_NO_DOCUMENT, "document \"%.*s\" does not exist",
-				   pg_mbcliplen(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), STORE_DOC_ID_MAX), VARDATA_ANY(doc_id));
+				   pg_mbcliplen(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), STORE_DOC_ID_MAX),
+				   VARDATA_ANY(doc_id));
 }
 
 /* Checks what needs no document, and sorts what is left by lock key. */
@@ -204,13 +209,13 @@ static void
 group_documents(Batch *batch)
 {
 	const BatchArgs *args = &batch->args;
-	int			i;
+	int				 i;
 
 	batch->sorted = palloc_array(BatchMessage *, args->count);
 	for (i = 0; i < args->count; i++)
 	{
 		BatchMessage *one = &batch->messages[i];
-		text	   *doc_id = DatumGetTextPP(args->doc_ids[i]);
+		text		 *doc_id = DatumGetTextPP(args->doc_ids[i]);
 
 		if (!message_check_origin(&one->message))
 			continue;
@@ -248,8 +253,8 @@ group_documents(Batch *batch)
 static void
 lock_documents(Batch *batch)
 {
-	int			i;
-	int			j;
+	int i;
+	int j;
 
 	for (i = 0; i < batch->ndocuments; i++)
 	{
@@ -263,20 +268,20 @@ lock_documents(Batch *batch)
 }
 
 /*
- * Told to wait, authors come before the documents' locks, as in every edit by SQL: two who wait for a name and
- * a document of each other would wait for ever.
+ * Told to wait, authors come before the documents' locks, as in every edit by SQL: two who wait for
+ * a name and a document of each other would wait for ever.
  */
 static void
 register_authors(Batch *batch)
 {
-	bool		wait = batch->args.wait;
-	int			i;
+	bool wait = batch->args.wait;
+	int	 i;
 
 	for (i = 0; i < batch->nsorted; i++)
 	{
 		BatchMessage *one = batch->sorted[i];
-		text	   *user = DatumGetTextPP(batch->args.users[one->index]);
-		UserStatus	status;
+		text		 *user = DatumGetTextPP(batch->args.users[one->index]);
+		UserStatus	  status;
 
 		if (one->message.good == 0)
 			continue;
@@ -293,23 +298,23 @@ register_authors(Batch *batch)
 static int64
 lowest_base(const Batch *batch, const BatchDocument *document)
 {
-	int64		lowest = PG_INT64_MAX;
-	int			i;
+	int64 lowest = PG_INT64_MAX;
+	int	  i;
 
 	for (i = document->first; i < document->first + document->count; i++)
 		if (batch->sorted[i]->message.good > 0)
-			lowest = Min(lowest, Max(batch->sorted[i]->message.base_version, 0));
+			lowest = Min(lowest, Min(Max(batch->sorted[i]->message.base_version, 0), PG_INT64_MAX - 1));
 	return lowest;
 }
 
 /*
- * The row of a document, from the cache where its only use is to compare the id. The identity of version 0 and
- * the existence of a document without events are looked up.
+ * The row of a document, from the cache where its only use is to compare the id. The identity of
+ * version 0 and the existence of a document without events are looked up.
  */
 static bool
 find_document(int64 key, int64 from, StoreReader *reader, DocumentRow *out)
 {
-	bool		committed;
+	bool committed;
 
 	if (from > 0 && document_cache_find(key, out))
 		return true;
@@ -345,8 +350,8 @@ open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapsh
 	for (i = document->first; i < document->first + document->count; i++)
 	{
 		BatchMessage *one = batch->sorted[i];
-		text	   *doc_id = DatumGetTextPP(batch->args.doc_ids[one->index]);
-		size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
+		text		 *doc_id = DatumGetTextPP(batch->args.doc_ids[one->index]);
+		size_t		  bytes = VARSIZE_ANY_EXHDR(doc_id);
 
 		/* Each message names the document itself: two ids may share a key. */
 		if (one->message.good > 0 &&
@@ -360,8 +365,8 @@ static void
 open_documents(Batch *batch, Snapshot snapshot)
 {
 	StoreReader *reader = store_reader_open(snapshot);
-	int			leaf;
-	int			i;
+	int			 leaf;
+	int			 i;
 
 	document_cache_begin();
 	for (i = 0; i < batch->ndocuments; i++)
@@ -379,13 +384,13 @@ open_documents(Batch *batch, Snapshot snapshot)
 static void
 parse_pieces(Message *message, Datum *pieces, Arena *arena)
 {
-	int			i;
+	int i;
 
 	message->pieces = palloc_array(Delta, message->count);
 	for (i = 0; i < message->good; i++)
 	{
-		bytea	   *json = DatumGetByteaPP(pieces[i]);
-		CollabError err = {0};
+		bytea		*json = DatumGetByteaPP(pieces[i]);
+		CollabError	 err = {0};
 		CollabStatus status;
 
 		if (VARSIZE_ANY_EXHDR(json) > (size_t) guc_max_operation_bytes)
@@ -405,11 +410,13 @@ parse_pieces(Message *message, Datum *pieces, Arena *arena)
 	}
 }
 
-/* A site's messages stay in order: what follows one that has to come again has to come again, too. */
+/*
+ * A site's messages stay in order: what follows one that has to come again has to come again, too.
+ */
 static bool
 follows_retry(const Batch *batch, const BatchDocument *document, int at)
 {
-	int			i;
+	int i;
 
 	for (i = document->first; i < at; i++)
 		if (batch->sorted[i]->message.results[0].status == PIECE_RETRY &&
@@ -421,10 +428,11 @@ follows_retry(const Batch *batch, const BatchDocument *document, int at)
 static void
 apply_messages(Batch *batch)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "collab message", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "collab message", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	int			i;
-	int			j;
+	int			  i;
+	int			  j;
 
 	for (i = 0; i < batch->ndocuments; i++)
 	{
@@ -433,8 +441,8 @@ apply_messages(Batch *batch)
 		for (j = document->first; document->open && j < document->first + document->count; j++)
 		{
 			BatchMessage *one = batch->sorted[j];
-			uint64		space[ARENA_SPACE / sizeof(uint64)];
-			Arena		arena;
+			uint64		  space[ARENA_SPACE / sizeof(uint64)];
+			Arena		  arena;
 
 			if (one->message.good == 0)
 				continue;
@@ -456,9 +464,9 @@ apply_messages(Batch *batch)
 static void
 flush_documents(Batch *batch)
 {
-	Tail	  **tails = palloc_array(Tail *, batch->ndocuments);
-	int			count = 0;
-	int			i;
+	Tail **tails = palloc_array(Tail *, batch->ndocuments);
+	int	   count = 0;
+	int	   i;
 
 	for (i = 0; i < batch->ndocuments; i++)
 		if (batch->documents[i].open)
@@ -491,9 +499,9 @@ static void
 emit_piece(ReturnSetInfo *rsinfo, const BatchMessage *one, int piece)
 {
 	const PieceResult *result = &one->message.results[piece];
-	bool		applied = result->status == PIECE_OK || result->status == PIECE_DUPLICATE;
-	Datum		values[9] = {0};
-	bool		nulls[9] = {false, false, false, true, true, true, true, true, true};
+	bool			   applied = result->status == PIECE_OK || result->status == PIECE_DUPLICATE;
+	Datum			   values[9] = {0};
+	bool			   nulls[9] = {false, false, false, true, true, true, true, true, true};
 
 	values[0] = Int32GetDatum(one->index);
 	values[1] = Int32GetDatum(piece);
@@ -522,8 +530,8 @@ emit_piece(ReturnSetInfo *rsinfo, const BatchMessage *one, int piece)
 static void
 emit_rows(ReturnSetInfo *rsinfo, const Batch *batch)
 {
-	int			i;
-	int			piece;
+	int i;
+	int piece;
 
 	for (i = 0; i < batch->args.count; i++)
 	{
@@ -542,7 +550,7 @@ PG_FUNCTION_INFO_V1(submit_batch);
 Datum
 submit_batch(PG_FUNCTION_ARGS)
 {
-	Batch		batch = {0};
+	Batch batch = {0};
 
 	submit_enter("collab.submit_batch()");
 	InitMaterializedSRF(fcinfo, 0);

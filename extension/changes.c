@@ -9,25 +9,31 @@
 #include "changes.h"
 #include "ring.h"
 
-/* A payload must be shorter than 8000 bytes. The longest entry is " 0123456789abcdef:9223372036854775807". */
+/*
+ * A payload must be shorter than 8000 bytes. The longest entry is "
+ * 0123456789abcdef:9223372036854775807".
+ */
 #define PAYLOAD_MAX 7900
 
 /* Where a note of the same document is looked for before another is made. */
 #define RECENT_NOTES 16
 
+#define FIRST_CAPACITY 64
+
 /* A transaction that changes more documents than the ring holds says "everything" instead. */
 #define NOTES_MAX RING_CAPACITY
 
 /*
- * Notes of subtransactions lie on top of those of their parents: rollback cuts off, commit gives them the parent's level.
- * All this lives in TopTransactionContext, which is still there in the callbacks at commit.
+ * Notes of subtransactions lie on top of those of their parents: rollback cuts off, commit gives
+ * them the parent's level. All this lives in TopTransactionContext, which is still there in the
+ * callbacks at commit.
  */
 static Change *notes = NULL;
-static int *levels = NULL;
-static int	nnotes = 0;
-static int	capacity = 0;
-static bool everything = false;
-static int	ring_slot = -1;		/* where the notes go at commit; -1: they were notified in the transaction */
+static int	  *levels = NULL;
+static int	   nnotes = 0;
+static int	   capacity = 0;
+static bool	   everything = false;
+static int	   ring_slot = -1; /* where the notes go at commit; -1: they were notified in the transaction */
 
 static void
 forget_all(void)
@@ -41,24 +47,30 @@ forget_all(void)
 }
 
 /*
- * Everything that can fail happens before the commit. After it only memory is copied: an error there would be a PANIC.
- * A prepared transaction tells nobody (NOTIFY is not allowed in it): those who listen look for themselves from time to time.
+ * Everything that can fail happens before the commit. After it only memory is copied: an error
+ * there would be a PANIC. A prepared transaction tells nobody (NOTIFY is not allowed in it): those
+ * who listen look for themselves from time to time.
  */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
-	if (nnotes == 0 && !everything)
-		return;
+	bool something = nnotes > 0 || everything;
 
+	/*
+	 * Also where nothing is left to tell, because a subtransaction rolled back, its memory goes
+	 * with the transaction.
+	 */
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			if (!something)
+				break;
 			ring_slot = ring_slot_of_database();
 			if (ring_slot < 0)
 				changes_notify(notes, nnotes, everything);
 			break;
 		case XACT_EVENT_COMMIT:
-			if (ring_slot >= 0)
+			if (something && ring_slot >= 0)
 				ring_push(ring_slot, notes, nnotes, everything);
 			forget_all();
 			break;
@@ -74,8 +86,8 @@ at_transaction_end(XactEvent event, void *arg)
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
-	int			level = GetCurrentTransactionNestLevel();
-	int			i;
+	int level = GetCurrentTransactionNestLevel();
+	int i;
 
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 		while (nnotes > 0 && levels[nnotes - 1] >= level)
@@ -90,11 +102,11 @@ reserve(void)
 {
 	if (nnotes < capacity)
 		return;
-	if (notes == NULL)
+	if (levels == NULL)
 	{
-		capacity = 64;
-		notes = MemoryContextAlloc(TopTransactionContext, capacity * sizeof(Change));
-		levels = MemoryContextAlloc(TopTransactionContext, capacity * sizeof(int));
+		notes = MemoryContextAlloc(TopTransactionContext, FIRST_CAPACITY * sizeof(Change));
+		levels = MemoryContextAlloc(TopTransactionContext, FIRST_CAPACITY * sizeof(int));
+		capacity = FIRST_CAPACITY;
 		return;
 	}
 	notes = repalloc(notes, capacity * 2 * sizeof(Change));
@@ -143,8 +155,8 @@ changes_note(int64 doc, int64 version)
 
 typedef struct OrderedChange
 {
-	Change		change;
-	int			order;
+	Change change;
+	int	   order;
 } OrderedChange;
 
 static int
@@ -163,8 +175,8 @@ static int
 condense(Change *changes, int count)
 {
 	OrderedChange *sorted = palloc_array(OrderedChange, Max(count, 1));
-	int			kept = 0;
-	int			i;
+	int			   kept = 0;
+	int			   i;
 
 	for (i = 0; i < count; i++)
 	{
@@ -175,8 +187,8 @@ condense(Change *changes, int count)
 
 	for (i = 0; i < count; i++)
 	{
-		Change		next = sorted[i].change;
-		bool		same = kept > 0 && changes[kept - 1].doc == next.doc;
+		Change next = sorted[i].change;
+		bool   same = kept > 0 && changes[kept - 1].doc == next.doc;
 
 		if (same && next.version == CHANGES_DROPPED)
 		{
@@ -197,7 +209,7 @@ void
 changes_notify(Change *changes, int count, bool all)
 {
 	StringInfoData payload;
-	int			i;
+	int			   i;
 
 	if (all)
 	{

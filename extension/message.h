@@ -17,51 +17,55 @@
 
 typedef enum PieceStatus
 {
-	PIECE_OK,			/* applied by this command */
-	PIECE_DUPLICATE,	/* applied earlier, found by its (author, site, clock) */
-	PIECE_ERROR,		/* bad by itself: sqlstate and reason tell why */
-	PIECE_REFUSED,		/* behind a bad piece */
-	PIECE_RETRY			/* nothing was done: send the message alone */
+	PIECE_RETRY, /* nothing was done: send the message alone; first, because what was overlooked is not done */
+	PIECE_OK,	 /* applied by this command */
+	PIECE_DUPLICATE, /* applied earlier, found by its (author, site, clock) */
+	PIECE_ERROR,	 /* bad by itself: sqlstate and reason tell why */
+	PIECE_REFUSED	 /* behind a bad piece */
 } PieceStatus;
 
 typedef struct PieceResult
 {
-	PieceStatus status;
-	int64		version;
-	int64		event;
-	TimestampTz at;
-	struct varlena *json;		/* of the op as it was applied; only with want_json */
-	int			sqlstate;
-	char	   *reason;
+	PieceStatus		status;
+	int64			version;
+	int64			event;
+	TimestampTz		at;
+	struct varlena *json; /* of the op as it was applied; only with want_json */
+	int				sqlstate;
+	char		   *reason;
 } PieceResult;
 
 /*
- * The caller fills in the first part. Pieces that did not parse are refused with message_refuse; `count` of them exist in all,
- * `good` of them may still be applied.
+ * The caller fills in the first part. Pieces that did not parse are refused with message_refuse;
+ * `count` of them exist in all, `good` of them may still be applied.
  */
 typedef struct Message
 {
-	int64		author;			/* key */
-	int64		site;			/* 0: an edit by SQL, which has no clock of its own */
-	int64		clock;			/* of the first piece, counting up */
-	int64		base_version;
-	bool		has_base_event;
-	int64		base_event;
-	Delta	   *pieces;
-	int			count;
-	bool		wait;			/* catch up over any number of events */
-	bool		want_json;
+	int64		  author; /* key */
+	int64		  site;	  /* 0: an edit by SQL, which has no clock of its own */
+	int64		  clock;  /* of the first piece, counting up */
+	int64		  base_version;
+	bool		  has_base_event;
+	int64		  base_event;
+	Delta		 *pieces;
+	int			  count;
+	bool		  wait; /* catch up over any number of events */
+	bool		  want_json;
 	MemoryContext results_context;
 
-	int			good;
-	PieceResult *results;		/* count of them */
+	int			 good;
+	PieceResult *results; /* count of them */
 } Message;
 
 /* Allocates the results. */
 extern void message_init(Message *message, int count);
 
-/* Piece i is bad, those behind it are refused. In `results_context`: reason, lower case, no full stop. */
-extern void message_refuse(Message *message, int i, int sqlstate, const char *fmt,...) pg_attribute_printf(4, 5);
+/*
+ * Piece i is bad, those behind it are refused. In `results_context`: reason, lower case, no full
+ * stop.
+ */
+extern void message_refuse(Message *message, int i, int sqlstate, const char *fmt, ...)
+	pg_attribute_printf(4, 5);
 
 /* The same for what the core reported. */
 extern void message_refuse_status(Message *message, int i, CollabStatus status, const CollabError *err);
@@ -73,8 +77,9 @@ extern void message_retry(Message *message);
 extern bool message_check_origin(Message *message);
 
 /*
- * Carries the pieces over every event after their base and adds them to the tail, which the caller flushes. Never raises for anything
- * that the message's author can have caused. Scratch memory is taken from the current context.
+ * Carries the pieces over every event after their base and adds them to the tail, which the caller
+ * flushes. Never raises for anything that the message's author can have caused. Scratch memory is
+ * taken from the current context.
  */
 extern void message_apply(Message *message, Tail *tail);
 
