@@ -19,7 +19,10 @@ clear_at_end(XactEvent event, void *arg)
 	pass_depth = 0;
 }
 
-/* An entry point that was left by an error is left with its subtransaction; one outside it has put its pass aside. */
+/*
+ * An entry point that was left by an error is left with its subtransaction; one outside it has put
+ * its pass aside.
+ */
 static void
 clear_at_subabort(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
@@ -49,7 +52,7 @@ access_leave(void)
 int
 access_suspend(void)
 {
-	int			suspended = pass_depth;
+	int suspended = pass_depth;
 
 	pass_depth = 0;
 	return suspended;
@@ -69,7 +72,10 @@ access_user_id(void)
 	return GetUserNameFromId(GetUserId(), false);
 }
 
-/* The flag is not shipped to parallel workers: there it is false, and the function is PARALLEL RESTRICTED. */
+/*
+ * The flag is not shipped to parallel workers: there it is false, and the function is PARALLEL
+ * RESTRICTED.
+ */
 PG_FUNCTION_INFO_V1(internal_pass);
 Datum
 internal_pass(PG_FUNCTION_ARGS)

@@ -18,14 +18,14 @@
 #include "catalog.h"
 
 static Catalog catalog;
-static bool catalog_valid = false;
-static bool callbacks_registered = false;
+static bool	   catalog_valid = false;
+static bool	   callbacks_registered = false;
 
 /* Only a flag is cleared here: who is working with the OIDs holds locks on what they name. */
 static void
 invalidate_relation(Datum arg, Oid relid)
 {
-	int			i;
+	int i;
 
 	if (!catalog_valid)
 		return;
@@ -50,13 +50,13 @@ invalidate_schema(Datum arg, int cacheid, uint32 hashvalue)
 static Oid
 lookup_table(Oid schema, const char *name)
 {
-	Oid			relid = get_relname_relid(name, schema);
+	Oid relid = get_relname_relid(name, schema);
 
 	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s.%s\" does not exist", CATALOG_SCHEMA, name),
-				 errhint("Create the extension again: DROP EXTENSION collab CASCADE; CREATE EXTENSION collab;")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"%s.%s\" does not exist", CATALOG_SCHEMA, name),
+			 errhint("Create the extension again: DROP EXTENSION collab CASCADE; CREATE EXTENSION collab;")));
 	return relid;
 }
 
@@ -64,16 +64,15 @@ lookup_table(Oid schema, const char *name)
 static void
 load_table(Oid relid, int natts, CatalogTable *out)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
+	Relation rel = table_open(relid, AccessShareLock);
 
 	out->table = relid;
 	out->pkey = RelationGetPrimaryKeyIndex(rel);
 	if (!OidIsValid(out->pkey) || RelationGetNumberOfAttributes(rel) != natts)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("table \"%s.%s\" is not as the extension created it",
-						CATALOG_SCHEMA, RelationGetRelationName(rel)),
-				 errdetail("It must have its primary key and exactly %d columns.", natts)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+						errmsg("table \"%s.%s\" is not as the extension created it", CATALOG_SCHEMA,
+							   RelationGetRelationName(rel)),
+						errdetail("It must have its primary key and exactly %d columns.", natts)));
 	table_close(rel, AccessShareLock);
 }
 
@@ -81,18 +80,17 @@ load_table(Oid relid, int natts, CatalogTable *out)
 static void
 load_leaves(Catalog *out)
 {
-	Relation	root = table_open(out->events, AccessShareLock);
+	Relation	  root = table_open(out->events, AccessShareLock);
 	PartitionDesc desc = NULL;
-	int			i;
+	int			  i;
 
 	if (root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		desc = RelationGetPartitionDesc(root, true);
 	if (desc == NULL || desc->nparts != CATALOG_LEAVES || desc->boundinfo->nindexes != CATALOG_LEAVES ||
 		desc->boundinfo->strategy != PARTITION_STRATEGY_HASH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("table \"%s.events\" is not as the extension created it", CATALOG_SCHEMA),
-				 errdetail("It must be partitioned by hash into %d leaves.", CATALOG_LEAVES)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+						errmsg("table \"%s.events\" is not as the extension created it", CATALOG_SCHEMA),
+						errdetail("It must be partitioned by hash into %d leaves.", CATALOG_LEAVES)));
 
 	for (i = 0; i < CATALOG_LEAVES; i++)
 		load_table(desc->oids[desc->boundinfo->indexes[i]], 10, &out->leaves[i]);
@@ -102,8 +100,8 @@ load_leaves(Catalog *out)
 const Catalog *
 catalog_get(void)
 {
-	Catalog		fresh;
-	Oid			schema;
+	Catalog fresh;
+	Oid		schema;
 
 	if (likely(catalog_valid))
 		return &catalog;
@@ -116,8 +114,9 @@ catalog_get(void)
 	}
 
 	/*
-	 * Looked up into a copy: an error half-way leaves the old state, which is invalid. An invalidation that
-	 * arrives meanwhile is for something that we then hold a lock on or have not looked at yet.
+	 * Looked up into a copy: an error half-way leaves the old state, which is invalid. An
+	 * invalidation that arrives meanwhile is for something that we then hold a lock on or have not
+	 * looked at yet.
 	 */
 	memset(&fresh, 0, sizeof(fresh));
 	schema = get_namespace_oid(CATALOG_SCHEMA, false);
@@ -135,8 +134,8 @@ catalog_get(void)
 int
 catalog_leaf(int64 key)
 {
-	uint64		hash = DatumGetUInt64(DirectFunctionCall2(hashint8extended, Int64GetDatum(key),
-														  UInt64GetDatum(HASH_PARTITION_SEED)));
+	uint64 hash = DatumGetUInt64(
+		DirectFunctionCall2(hashint8extended, Int64GetDatum(key), UInt64GetDatum(HASH_PARTITION_SEED)));
 
 	return (int) (hash_combine64(0, hash) % CATALOG_LEAVES);
 }

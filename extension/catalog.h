@@ -10,22 +10,22 @@
 
 typedef struct CatalogTable
 {
-	Oid			table;
-	Oid			pkey;
+	Oid table;
+	Oid pkey;
 } CatalogTable;
 
 typedef struct Catalog
 {
 	CatalogTable documents;
 	CatalogTable users;
-	Oid			events;						/* the partitioned root */
-	CatalogTable leaves[CATALOG_LEAVES];	/* by remainder, not by name */
+	Oid			 events;				 /* the partitioned root */
+	CatalogTable leaves[CATALOG_LEAVES]; /* by remainder, not by name */
 } Catalog;
 
 /* Raises where the extension's tables are missing or were altered. */
 extern const Catalog *catalog_get(void);
 
 /* Index into leaves[] of a document's key. */
-extern int	catalog_leaf(int64 key);
+extern int catalog_leaf(int64 key);
 
 #endif

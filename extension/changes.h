@@ -11,16 +11,16 @@
 
 typedef struct Change
 {
-	int64		doc;
-	int64		version;
+	int64 doc;
+	int64 version;
 } Change;
 
 /* Remembers that this transaction made a version. Forgotten where the (sub)transaction fails. */
 extern void changes_note(int64 doc, int64 version);
 
 /*
- * Notifies about these changes (or, `everything`, that whoever keeps documents open should look at all of them) in the
- * current transaction. Reorders the array: one entry per document is enough.
+ * Notifies about these changes (or, `everything`, that whoever keeps documents open should look at
+ * all of them) in the current transaction. Reorders the array: one entry per document is enough.
  */
 extern void changes_notify(Change *changes, int count, bool everything);
 

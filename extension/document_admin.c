@@ -20,15 +20,17 @@ static void
 refuse_existing(const DocumentRow *existing, const char *id, size_t bytes)
 {
 	if (strlen(existing->doc_id) == bytes && memcmp(existing->doc_id, id, bytes) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("document \"%s\" already exists", existing->doc_id)));
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+						errmsg("document \"%s\" already exists", existing->doc_id)));
 
-	/* Two ids with one 64-bit key: to be told apart from a mere duplicate, because only another name helps. */
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("document id \"%.*s\" has the same key as document \"%s\"", (int) bytes, id, existing->doc_id),
-			 errhint("Choose another id.")));
+	/*
+	 * Two ids with one 64-bit key: to be told apart from a mere duplicate, because only another
+	 * name helps.
+	 */
+	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+					errmsg("document id \"%.*s\" has the same key as document \"%s\"", (int) bytes, id,
+						   existing->doc_id),
+					errhint("Choose another id.")));
 }
 
 /* The empty document, version 0. */
@@ -41,11 +43,10 @@ create_row(text *doc_id, int64 owner)
 	DocumentRow existing;
 
 	if (!store_doc_id_valid(id, bytes))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid document id \"%.*s\"", pg_mbcliplen(id, bytes, STORE_DOC_ID_MAX), id),
-				 errdetail("An id has 1 to %d bytes of A-Z a-z 0-9 . _ ~ - and is not \".\" or \"..\".",
-						   STORE_DOC_ID_MAX)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid document id \"%.*s\"", pg_mbcliplen(id, bytes, STORE_DOC_ID_MAX), id),
+						errdetail("An id has 1 to %d bytes of A-Z a-z 0-9 . _ ~ - and is not \".\" or \"..\".",
+								  STORE_DOC_ID_MAX)));
 
 	document.key = collab_doc_key(id, bytes);
 	memcpy(document.doc_id, id, bytes);
@@ -66,22 +67,21 @@ create_row(text *doc_id, int64 owner)
 static int64
 create(text *doc_id, Delta *content)
 {
-	int64		owner;
-	int64		version = 0;
+	int64 owner;
+	int64 version = 0;
 
 	submit_enter("collab.create_document()");
 
 	/* A document that is brought in whole meets the limit on documents, not those on operations. */
 	if (content != NULL && !delta_is_document(content))
-		ereport(ERROR,
-				(errcode(ERRCODE_COLLAB_INVALID_OPERATION),
-				 errmsg("content of a document must consist of inserts only")));
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_INVALID_OPERATION),
+						errmsg("content of a document must consist of inserts only")));
 
 	owner = users_register_current();
 	create_row(doc_id, owner);
 	if (content != NULL && content->count > 0)
 	{
-		Edit		edit;
+		Edit edit;
 
 		edit_begin(&edit, doc_id, -1);
 		version = edit_submit(&edit, content);
@@ -95,9 +95,7 @@ static text *
 doc_id_argument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("doc_id must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("doc_id must not be null")));
 	return PG_GETARG_TEXT_PP(0);
 }
 
@@ -120,7 +118,9 @@ create_document_text(PG_FUNCTION_ARGS)
 	buf_str(&json, "[{\"insert\":");
 	buf_json_string(&json, VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
 	buf_str(&json, "}]");
-	errors_check(json.failed ? COLLAB_NOMEM : delta_parse(&arena, json.data, json.size, &delta_limits_none, &content, &err), &err);
+	errors_check(json.failed ? COLLAB_NOMEM
+							 : delta_parse(&arena, json.data, json.size, &delta_limits_none, &content, &err),
+				 &err);
 	PG_RETURN_INT64(create(doc_id, &content));
 }
 
@@ -128,9 +128,9 @@ PG_FUNCTION_INFO_V1(create_document_delta);
 Datum
 create_document_delta(PG_FUNCTION_ARGS)
 {
-	text	   *doc_id = doc_id_argument(fcinfo);
-	Delta		content;
-	Arena		arena;
+	text *doc_id = doc_id_argument(fcinfo);
+	Delta content;
+	Arena arena;
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_INT64(create(doc_id, NULL));
@@ -143,13 +143,13 @@ PG_FUNCTION_INFO_V1(drop_document);
 Datum
 drop_document(PG_FUNCTION_ARGS)
 {
-	text	   *doc_id = PG_GETARG_TEXT_PP(0);
-	const char *id = VARDATA_ANY(doc_id);
-	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
-	DocumentRow document;
+	text		*doc_id = PG_GETARG_TEXT_PP(0);
+	const char	*id = VARDATA_ANY(doc_id);
+	size_t		 bytes = VARSIZE_ANY_EXHDR(doc_id);
+	DocumentRow	 document;
 	StoreReader *reader;
-	Tail		tail;
-	bool		found = false;
+	Tail		 tail;
+	bool		 found = false;
 
 	submit_enter("collab.drop_document()");
 	if (store_doc_id_valid(id, bytes))

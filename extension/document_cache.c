@@ -12,8 +12,8 @@
 #define CACHE_MAX 4096
 
 static HTAB *cache = NULL;
-static Oid	cache_table = InvalidOid;
-static bool cache_stale = false;
+static Oid	 cache_table = InvalidOid;
+static bool	 cache_stale = false;
 
 static void
 invalidate(Datum arg, Oid relid)

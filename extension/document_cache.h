@@ -7,8 +7,9 @@
 #include "store.h"
 
 /*
- * Rows are never changed, so all that can make an entry wrong is a drop. Whoever drops sends an invalidation before the document's lock is
- * released: call document_cache_begin once all locks are held, and what is found then is there.
+ * Rows are never changed, so all that can make an entry wrong is a drop. Whoever drops sends an
+ * invalidation before the document's lock is released: call document_cache_begin once all locks are
+ * held, and what is found then is there.
  */
 extern void document_cache_begin(void);
 extern bool document_cache_find(int64 key, DocumentRow *out);

@@ -14,23 +14,24 @@
 #define CACHE_ENTRIES 64
 
 /*
- * An entry claims nothing about the present: it is the content of a document at (version, id of the event at that version), and
- * is used only where that event is in the history that the current snapshot shows. So what a rollback undid, and what was
- * restored, dropped or created again, is recognised at the next use, and no callback needs to clean up.
+ * An entry claims nothing about the present: it is the content of a document at (version, id of the
+ * event at that version), and is used only where that event is in the history that the current
+ * snapshot shows. So what a rollback undid, and what was restored, dropped or created again, is
+ * recognised at the next use, and no callback needs to clean up.
  */
 struct HeadContent
 {
-	MemoryContext context;		/* NULL: free */
-	Replay	   *replay;
-	int64		key;
-	int64		version;
-	int64		event;
-	uint64		used;			/* the larger, the more recent */
-	bool		changing;		/* an error left it half-way */
+	MemoryContext context; /* NULL: free */
+	Replay		 *replay;
+	int64		  key;
+	int64		  version;
+	int64		  event;
+	uint64		  used;		/* the larger, the more recent */
+	bool		  changing; /* an error left it half-way */
 };
 
 static HeadContent cache[CACHE_ENTRIES];
-static uint64 uses = 0;
+static uint64	   uses = 0;
 
 static void
 forget(HeadContent *content)
@@ -40,12 +41,15 @@ forget(HeadContent *content)
 	memset(content, 0, sizeof(HeadContent));
 }
 
-/* The entry of a document, or the one that is to become it: a free one, else the least recently used. */
+/*
+ * The entry of a document, or the one that is to become it: a free one, else the least recently
+ * used.
+ */
 static HeadContent *
 find_entry(int64 key)
 {
 	HeadContent *oldest = &cache[0];
-	int			i;
+	int			 i;
 
 	for (i = 0; i < CACHE_ENTRIES; i++)
 	{
@@ -65,8 +69,8 @@ shrink(const HeadContent *keep)
 	for (;;)
 	{
 		HeadContent *oldest = NULL;
-		size_t		total = 0;
-		int			i;
+		size_t		 total = 0;
+		int			 i;
 
 		for (i = 0; i < CACHE_ENTRIES; i++)
 		{
@@ -95,7 +99,10 @@ apply_event(HeadContent *content, const StoredEvent *event, Arena *arena)
 	content->event = store_event_id(event);
 }
 
-/* Does the event at the entry's version belong to this history? Then what is missing up to the tail's ops is read too. */
+/*
+ * Does the event at the entry's version belong to this history? Then what is missing up to the
+ * tail's ops is read too.
+ */
 static bool
 catch_up_stored(HeadContent *content, const Tail *tail, Arena *arena)
 {
@@ -111,9 +118,8 @@ catch_up_stored(HeadContent *content, const Tail *tail, Arena *arena)
 		return false;
 
 	scan = store_scan_begin(tail->document.key, content->version, tail->first_op - 1, false, tail->snapshot);
-	same = content->version == 0 ||
-		(store_scan_next(scan, &event) && event.version == content->version &&
-		 store_event_id(&event) == content->event);
+	same = content->version == 0 || (store_scan_next(scan, &event) && event.version == content->version &&
+									 store_event_id(&event) == content->event);
 	while (same && store_scan_next(scan, &event))
 		apply_event(content, &event, arena);
 	store_scan_end(scan);
@@ -139,8 +145,8 @@ HeadContent *
 head_cache_get(Tail *tail)
 {
 	HeadContent *content = find_entry(tail->document.key);
-	Arena		arena;
-	int64		version;
+	Arena		 arena;
+	int64		 version;
 
 	pg_arena_init(&arena);
 	content->used = ++uses;

@@ -18,7 +18,10 @@
 #include "launcher.h"
 #include "ring.h"
 
-/* After a start: the notifier has attached by then, or has failed to connect and said why in the log. */
+/*
+ * After a start: the notifier has attached by then, or has failed to connect and said why in the
+ * log.
+ */
 #define START_HOLD_OFF_MS 5000
 
 static void
@@ -44,7 +47,10 @@ launcher_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* The role that notifiers connect as, or InvalidOid where it cannot be used; then the log says so, once. */
+/*
+ * The role that notifiers connect as, or InvalidOid where it cannot be used; then the log says so,
+ * once.
+ */
 static Oid
 worker_role(void)
 {
@@ -65,10 +71,11 @@ worker_role(void)
 	CommitTransactionCommand();
 
 	if (!OidIsValid(role) && !reported)
-		ereport(LOG,
-				(errmsg("collab has no notifier: role \"%s\" does not exist or may not log in", guc_worker_role),
-				 errdetail("Transactions notify listeners by themselves, which makes commits wait for each other."),
-				 errhint("Run deploy/roles.sql, or set collab.worker_role.")));
+		ereport(
+			LOG,
+			(errmsg("collab has no notifier: role \"%s\" does not exist or may not log in", guc_worker_role),
+			 errdetail("Transactions notify listeners by themselves, which makes commits wait for each other."),
+			 errhint("Run deploy/roles.sql, or set collab.worker_role.")));
 	reported = !OidIsValid(role);
 	return role;
 }
@@ -76,9 +83,9 @@ worker_role(void)
 static void
 start_notifier(int slot, Oid database)
 {
-	static bool reported = false;
+	static bool		 reported = false;
 	BackgroundWorker worker;
-	Oid			role = worker_role();
+	Oid				 role = worker_role();
 
 	ring_hold_off(slot, START_HOLD_OFF_MS);
 	if (!OidIsValid(role))
@@ -95,9 +102,8 @@ start_notifier(int slot, Oid database)
 		reported = false;
 	else if (!reported)
 	{
-		ereport(LOG,
-				(errmsg("collab could not start a notifier: no background worker slots are free"),
-				 errhint("Raise max_worker_processes.")));
+		ereport(LOG, (errmsg("collab could not start a notifier: no background worker slots are free"),
+					  errhint("Raise max_worker_processes.")));
 		reported = true;
 	}
 }
@@ -115,9 +121,9 @@ collab_launcher_main(Datum arg)
 
 	for (;;)
 	{
-		Oid			database;
-		long		wait_ms;
-		int			slot;
+		Oid	 database;
+		long wait_ms;
+		int	 slot;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)

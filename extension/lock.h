@@ -3,9 +3,10 @@
 #define COLLAB_LOCK_H
 
 /*
- * Transaction-level heavyweight locks in classes of advisory locks that SQL cannot reach. With `wait` they return true or
- * raise (lock_timeout, deadlock, cancel); without, false means that somebody else holds the lock.
- * What a former holder committed is visible to snapshots taken after these return, and to no older one.
+ * Transaction-level heavyweight locks in classes of advisory locks that SQL cannot reach. With
+ * `wait` they return true or raise (lock_timeout, deadlock, cancel); without, false means that
+ * somebody else holds the lock. What a former holder committed is visible to snapshots taken after
+ * these return, and to no older one.
  */
 extern bool lock_document(int64 key, bool wait);
 extern bool lock_user(int64 key, bool wait);

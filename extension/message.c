@@ -12,7 +12,10 @@
 #include "pg_alloc.h"
 #include "rebase.h"
 
-/* A lone piece over this many events is transformed step by step; the editable form pays from there on. */
+/*
+ * A lone piece over this many events is transformed step by step; the editable form pays from there
+ * on.
+ */
 #define DIRECT_EVENTS 8
 
 /* What a keystroke needs lies on the stack. */
@@ -21,21 +24,24 @@
 /* What the base version says about the pieces. */
 typedef struct Base
 {
-	int64		event;
-	int64		length;
+	int64 event;
+	int64 length;
 } Base;
 
-/* The pieces on their way from the base to the head: a lone one as it is, a list in an editable form. */
+/*
+ * The pieces on their way from the base to the head: a lone one as it is, a list in an editable
+ * form.
+ */
 typedef struct Carrier
 {
-	Message    *message;
-	int			popped;			/* pieces met in the history, from the first */
-	Delta		lone;
-	Rebase	   *rebase;			/* NULL: `lone` it is */
-	Arena		arena;			/* of `lone` and of pieces that are taken out */
-	Arena		scratch;		/* of one event */
-	uint64		arena_space[ARENA_SPACE / sizeof(uint64)];
-	uint64		scratch_space[ARENA_SPACE / sizeof(uint64)];
+	Message *message;
+	int		 popped; /* pieces met in the history, from the first */
+	Delta	 lone;
+	Rebase	*rebase;  /* NULL: `lone` it is */
+	Arena	 arena;	  /* of `lone` and of pieces that are taken out */
+	Arena	 scratch; /* of one event */
+	uint64	 arena_space[ARENA_SPACE / sizeof(uint64)];
+	uint64	 scratch_space[ARENA_SPACE / sizeof(uint64)];
 } Carrier;
 
 /* ---- results ---- */
@@ -51,7 +57,7 @@ message_init(Message *message, int count)
 static void
 refuse(Message *message, int i, int sqlstate, char *reason)
 {
-	int			behind;
+	int behind;
 
 	message->results[i].status = PIECE_ERROR;
 	message->results[i].sqlstate = sqlstate;
@@ -62,15 +68,15 @@ refuse(Message *message, int i, int sqlstate, char *reason)
 }
 
 void
-message_refuse(Message *message, int i, int sqlstate, const char *fmt,...)
+message_refuse(Message *message, int i, int sqlstate, const char *fmt, ...)
 {
 	StringInfoData reason;
 
 	initStringInfo(&reason);
 	for (;;)
 	{
-		va_list		args;
-		int			needed;
+		va_list args;
+		int		needed;
 
 		va_start(args, fmt);
 		needed = appendStringInfoVA(&reason, fmt, args);
@@ -135,38 +141,46 @@ check_base(Message *message, const Tail *tail, const StoredEvent *event, Base *b
 
 	if (message->has_base_event && message->base_event != base->event)
 		message_refuse(message, 0, ERRCODE_COLLAB_ANOTHER_HISTORY,
-					   "version " INT64_FORMAT " is another event in this document's history; load the document again",
+					   "version " INT64_FORMAT
+					   " is another event in this document's history; load the document again",
 					   message->base_version);
 	else if (event != NULL && is_own(message, event) && event->clock >= message->clock)
 		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL,
-					   "clock " INT64_FORMAT " is not above clock " INT64_FORMAT " of this site, which the base version contains",
+					   "clock " INT64_FORMAT " is not above clock " INT64_FORMAT
+					   " of this site, which the base version contains",
 					   message->clock, event->clock);
 	else
 		return true;
 	return false;
 }
 
-/* Every piece must fit what it stands on: the base, or the piece in front. The first that does not ends the list. */
+/*
+ * Every piece must fit what it stands on: the base, or the piece in front. The first that does not
+ * ends the list.
+ */
 static void
 check_ranges(Message *message, const Base *base)
 {
-	int64		length = base->length;
-	int			i;
+	int64 length = base->length;
+	int	  i;
 
 	for (i = 0; i < message->good; i++)
 	{
 		const Delta *piece = &message->pieces[i];
-		int64		needed = delta_base_length(piece);
+		int64		 needed = delta_base_length(piece);
 
 		if (needed > length)
 		{
 			if (message->count > 1)
 				message_refuse(message, i, ERRCODE_COLLAB_INVALID_OPERATION,
-							   "piece %d reaches to position " INT64_FORMAT ", past the end of the document, which has length " INT64_FORMAT " there",
+							   "piece %d reaches to position " INT64_FORMAT
+							   ", past the end of the document, which has length " INT64_FORMAT " there",
 							   i, needed, length);
 			else
 				message_refuse(message, i, ERRCODE_COLLAB_INVALID_OPERATION,
-							   "operation reaches to position " INT64_FORMAT ", past the end of the document, which has length " INT64_FORMAT " at version " INT64_FORMAT,
+							   "operation reaches to position " INT64_FORMAT
+							   ", past the end of the document, which has length " INT64_FORMAT
+							   " at version " INT64_FORMAT,
 							   needed, length, message->base_version);
 			return;
 		}
@@ -211,25 +225,28 @@ carrier_piece(Carrier *carrier, int i, Delta *out)
 }
 
 /*
- * An event of this very site after the base can only be the first piece itself, applied when an earlier copy of the message arrived:
- * then its content agrees, because both copies came here over the same events.
+ * An event of this very site after the base can only be the first piece itself, applied when an
+ * earlier copy of the message arrived: then its content agrees, because both copies came here over
+ * the same events.
  */
 static bool
 carry_own(Carrier *carrier, const StoredEvent *event)
 {
-	Message    *message = carrier->message;
+	Message		*message = carrier->message;
 	PieceResult *result = &message->results[carrier->popped];
-	int64		clock = message->clock + carrier->popped;
-	CollabError err = {0};
+	int64		 clock = message->clock + carrier->popped;
+	CollabError	 err = {0};
 	CollabStatus status;
-	Delta		piece;
-	Delta		applied;
+	Delta		 piece;
+	Delta		 applied;
 
 	if (event->clock != clock)
 	{
-		message_refuse(message, carrier->popped, ERRCODE_COLLAB_PROTOCOL,
-					   "clock " INT64_FORMAT " of this site is applied after the base version, but it is not in this message, which goes on with clock " INT64_FORMAT,
-					   event->clock, clock);
+		message_refuse(
+			message, carrier->popped, ERRCODE_COLLAB_PROTOCOL,
+			"clock " INT64_FORMAT
+			" of this site is applied after the base version, but it is not in this message, which goes on with clock " INT64_FORMAT,
+			event->clock, clock);
 		return false;
 	}
 
@@ -241,7 +258,8 @@ carry_own(Carrier *carrier, const StoredEvent *event)
 	if (!delta_equal(&piece, &applied))
 	{
 		message_refuse(message, carrier->popped, ERRCODE_COLLAB_PROTOCOL,
-					   "clock " INT64_FORMAT " of this site is applied already as version " INT64_FORMAT ", with other content",
+					   "clock " INT64_FORMAT " of this site is applied already as version " INT64_FORMAT
+					   ", with other content",
 					   clock, event->version);
 		return false;
 	}
@@ -260,11 +278,11 @@ carry_own(Carrier *carrier, const StoredEvent *event)
 static bool
 carry(Carrier *carrier, const StoredEvent *event)
 {
-	Message    *message = carrier->message;
-	bool		event_first = event->site <= message->site;
-	CollabError err = {0};
+	Message		*message = carrier->message;
+	bool		 event_first = event->site <= message->site;
+	CollabError	 err = {0};
 	CollabStatus status;
-	Delta		delta;
+	Delta		 delta;
 
 	if (is_own(message, event))
 		return carry_own(carrier, event);
@@ -275,7 +293,8 @@ carry(Carrier *carrier, const StoredEvent *event)
 		if (carrier->rebase != NULL)
 			status = rebase_event(carrier->rebase, &carrier->scratch, &delta, event_first, NULL, &err);
 		else
-			status = delta_transform(&carrier->arena, &delta, &carrier->lone, event_first, &carrier->lone, &err);
+			status =
+				delta_transform(&carrier->arena, &delta, &carrier->lone, event_first, &carrier->lone, &err);
 	}
 	if (carrier->rebase != NULL)
 		arena_reset(&carrier->scratch);
@@ -283,8 +302,8 @@ carry(Carrier *carrier, const StoredEvent *event)
 }
 
 /*
- * Events from the base to where the tail begins, straight from the table: only for a message that is alone and
- * may take its time. The first is the base itself.
+ * Events from the base to where the tail begins, straight from the table: only for a message that
+ * is alone and may take its time. The first is the base itself.
  */
 static bool
 carry_stored(Carrier *carrier, StoreScan *scan)
@@ -300,7 +319,7 @@ carry_stored(Carrier *carrier, StoreScan *scan)
 static bool
 carry_tail(Carrier *carrier, const Tail *tail)
 {
-	int64		version = Max(carrier->message->base_version + 1, tail->first);
+	int64 version = Max(carrier->message->base_version + 1, tail->first);
 
 	for (; carrier->popped < carrier->message->good && version <= tail->version; version++)
 	{
@@ -314,13 +333,13 @@ carry_tail(Carrier *carrier, const Tail *tail)
 /* ---- at the head ---- */
 
 /*
- * Lengths say whether a piece fits, but only the content says whether it cuts a surrogate pair or changes an
- * embed that is none. Documents without such text never need it.
+ * Lengths say whether a piece fits, but only the content says whether it cuts a surrogate pair or
+ * changes an embed that is none. Documents without such text never need it.
  */
 static bool
 needs_content(const Tail *tail, const Delta *piece)
 {
-	uint32		i;
+	uint32 i;
 
 	if (tail->astral)
 		return true;
@@ -333,15 +352,15 @@ needs_content(const Tail *tail, const Delta *piece)
 static bool
 accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampTz now)
 {
-	Message    *message = carrier->message;
+	Message		*message = carrier->message;
 	PieceResult *result = &message->results[i];
-	int64		change = delta_length_change(piece);
+	int64		 change = delta_length_change(piece);
 	HeadContent *content = NULL;
-	CollabError err = {0};
+	CollabError	 err = {0};
 	CollabStatus status;
-	StoredEvent event = {0};
+	StoredEvent	 event = {0};
 	StoredEvent *added;
-	Buf			op;
+	Buf			 op;
 
 	if (delta_base_length(piece) > tail->length)
 		elog(ERROR, "operation for length " INT64_FORMAT " has come to a document of length " INT64_FORMAT,
@@ -350,7 +369,8 @@ accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampT
 	if (change > 0 && tail->length + change > guc_max_document_units)
 	{
 		message_refuse(message, i, ERRCODE_COLLAB_DOCUMENT_SIZE,
-					   "document would grow to length " INT64_FORMAT ", the limit is %d (collab.max_document_units)",
+					   "document would grow to length " INT64_FORMAT
+					   ", the limit is %d (collab.max_document_units)",
 					   tail->length + change, guc_max_document_units);
 		return false;
 	}
@@ -393,7 +413,7 @@ accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampT
 	if (message->want_json)
 	{
 		MemoryContext old = MemoryContextSwitchTo(message->results_context);
-		Buf			json;
+		Buf			  json;
 
 		pg_buf_init(&json);
 		delta_print(piece, &json);
@@ -406,14 +426,14 @@ accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampT
 static void
 accept_pieces(Carrier *carrier, Tail *tail)
 {
-	Message    *message = carrier->message;
+	Message	   *message = carrier->message;
 	TimestampTz now = GetCurrentTimestamp();
 	int			i;
 
 	for (i = carrier->popped; i < message->good; i++)
 	{
-		CollabError err = {0};
-		Delta		piece;
+		CollabError	 err = {0};
+		Delta		 piece;
 		CollabStatus status = carrier_piece(carrier, i - carrier->popped, &piece);
 
 		CHECK_FOR_INTERRUPTS();
@@ -429,14 +449,17 @@ accept_pieces(Carrier *carrier, Tail *tail)
 	}
 }
 
-/* Checks and carries a message whose base is known; `older` gives the events between the base and the tail. */
+/*
+ * Checks and carries a message whose base is known; `older` gives the events between the base and
+ * the tail.
+ */
 static void
 apply_from(Message *message, Tail *tail, const StoredEvent *base_event, StoreScan *older)
 {
-	Carrier		carrier;
-	CollabError err = {0};
+	Carrier		 carrier;
+	CollabError	 err = {0};
 	CollabStatus status;
-	Base		base;
+	Base		 base;
 
 	if (!check_base(message, tail, base_event, &base))
 		return;
@@ -462,10 +485,13 @@ message_apply(Message *message, Tail *tail)
 		return;
 
 	if (version < 0)
-		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL, "base version " INT64_FORMAT " is negative", version);
+		message_refuse(message, 0, ERRCODE_COLLAB_PROTOCOL, "base version " INT64_FORMAT " is negative",
+					   version);
 	else if (version > tail->version)
 		message_refuse(message, 0, ERRCODE_COLLAB_BASE_AHEAD,
-					   "base version " INT64_FORMAT " is ahead of the document, which is at version " INT64_FORMAT "; load the document again",
+					   "base version " INT64_FORMAT
+					   " is ahead of the document, which is at version " INT64_FORMAT
+					   "; load the document again",
 					   version, tail->version);
 	else if (version == 0 && tail->first == 1)
 		apply_from(message, tail, NULL, NULL);
@@ -482,7 +508,8 @@ message_apply(Message *message, Tail *tail)
 			apply_from(message, tail, &event, older);
 		else
 			message_refuse(message, 0, ERRCODE_COLLAB_BASE_GONE,
-						   "base version " INT64_FORMAT " is no longer available; load the document again", version);
+						   "base version " INT64_FORMAT " is no longer available; load the document again",
+						   version);
 		store_scan_end(older);
 	}
 }

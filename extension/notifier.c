@@ -18,8 +18,9 @@
 #include "ring.h"
 
 /*
- * A transaction that did NOTIFY holds a lock of the whole cluster while it commits, through its flush and through the wait for a
- * synchronous standby. Here that is one short transaction every few milliseconds that waits for neither, instead of everybody's.
+ * A transaction that did NOTIFY holds a lock of the whole cluster while it commits, through its
+ * flush and through the wait for a synchronous standby. Here that is one short transaction every
+ * few milliseconds that waits for neither, instead of everybody's.
  */
 
 static Change drained[RING_CAPACITY];
@@ -28,12 +29,15 @@ static Change drained[RING_CAPACITY];
 static bool
 notify(int count, bool everything)
 {
-	bool		exists;
+	bool exists;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	pgstat_report_activity(STATE_RUNNING, "notify");
-	/* Looked up in the table: at the commit of a DROP EXTENSION we are woken before its invalidations arrive. */
+	/*
+	 * Looked up in the table: at the commit of a DROP EXTENSION we are woken before its
+	 * invalidations arrive.
+	 */
 	exists = OidIsValid(get_extension_oid("collab", true));
 	if (exists && (count > 0 || everything))
 		changes_notify(drained, count, everything);
@@ -79,10 +83,11 @@ collab_notifier_main(Datum arg)
 	for (;;)
 	{
 		TimestampTz now = GetCurrentTimestamp();
-		long		due = TimestampDifferenceMilliseconds(now, TimestampTzPlusMilliseconds(last, guc_notify_interval));
-		bool		check;
-		bool		everything;
-		int			count;
+		long		due =
+			TimestampDifferenceMilliseconds(now, TimestampTzPlusMilliseconds(last, guc_notify_interval));
+		bool check;
+		bool everything;
+		int	 count;
 
 		if (ring_must_leave())
 			proc_exit(0);

@@ -14,29 +14,36 @@
 #include "ring.h"
 #include "utility_hook.h"
 
-/* Databases of one server that can have a notifier. In the others transactions notify by themselves. */
+/*
+ * Databases of one server that can have a notifier. In the others transactions notify by
+ * themselves.
+ */
 #define RING_SLOTS 32
 
-/* How long a command on a database waits for its notifier to leave; PostgreSQL itself waits 5 s for other sessions. */
+/*
+ * How long a command on a database waits for its notifier to leave; PostgreSQL itself waits 5 s for
+ * other sessions.
+ */
 #define EXPEL_TIMEOUT_MS 5000
 
 #define TRANCHE "collab"
 
 /*
- * One database. `lock` protects the changes and every flag; who only looks at `database` and `notifier` to choose a way may do
- * so without it, because each way is right: what is pushed behind the back of a notifier that leaves waits for the next one.
+ * One database. `lock` protects the changes and every flag; who only looks at `database` and
+ * `notifier` to choose a way may do so without it, because each way is right: what is pushed behind
+ * the back of a notifier that leaves waits for the next one.
  */
 typedef struct RingSlot
 {
 	LWLock	   *lock;
-	Oid			database;		/* InvalidOid: free */
-	pid_t		notifier;		/* 0: none */
-	Latch	   *latch;			/* the notifier's */
-	bool		wanted;			/* start a notifier */
-	bool		asleep;			/* the notifier found nothing and wants to be woken */
-	bool		leave;			/* the notifier shall exit */
-	bool		check;			/* the notifier shall see whether the extension is still there */
-	TimestampTz not_before;		/* the launcher waits until then */
+	Oid			database;	/* InvalidOid: free */
+	pid_t		notifier;	/* 0: none */
+	Latch	   *latch;		/* the notifier's */
+	bool		wanted;		/* start a notifier */
+	bool		asleep;		/* the notifier found nothing and wants to be woken */
+	bool		leave;		/* the notifier shall exit */
+	bool		check;		/* the notifier shall see whether the extension is still there */
+	TimestampTz not_before; /* the launcher waits until then */
 	bool		everything;
 	int			count;
 	Change		changes[RING_CAPACITY];
@@ -44,15 +51,15 @@ typedef struct RingSlot
 
 typedef struct Ring
 {
-	LWLock	   *lock;			/* over slots being taken and given back, and `launcher` */
-	Latch	   *launcher;
-	RingSlot	slots[RING_SLOTS];
+	LWLock	*lock; /* over slots being taken and given back, and `launcher` */
+	Latch	*launcher;
+	RingSlot slots[RING_SLOTS];
 } Ring;
 
-static Ring *ring = NULL;		/* NULL: not preloaded */
-static int	my_slot = -1;		/* of my database, once known */
-static bool attached = false;	/* I am the notifier of my_slot */
-static bool draining = false;	/* what was drained is not told yet */
+static Ring *ring = NULL;	   /* NULL: not preloaded */
+static int	 my_slot = -1;	   /* of my database, once known */
+static bool	 attached = false; /* I am the notifier of my_slot */
+static bool	 draining = false; /* what was drained is not told yet */
 
 static shmem_request_hook_type next_shmem_request = NULL;
 static shmem_startup_hook_type next_shmem_startup = NULL;
@@ -71,8 +78,8 @@ request_memory(void)
 static void
 start_memory(void)
 {
-	bool		found;
-	int			i;
+	bool found;
+	int	 i;
 
 	if (next_shmem_startup)
 		next_shmem_startup();
@@ -110,7 +117,7 @@ ring_init(void)
 static int
 find_slot(Oid database)
 {
-	int			i;
+	int i;
 
 	for (i = 0; i < RING_SLOTS; i++)
 		if (ring->slots[i].database == database)
@@ -122,7 +129,7 @@ find_slot(Oid database)
 static int
 take_slot(void)
 {
-	int			slot;
+	int slot;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	slot = find_slot(MyDatabaseId);
@@ -131,7 +138,7 @@ take_slot(void)
 		slot = find_slot(InvalidOid);
 		if (slot >= 0)
 		{
-			RingSlot   *s = &ring->slots[slot];
+			RingSlot *s = &ring->slots[slot];
 
 			s->wanted = s->asleep = s->leave = s->check = s->everything = false;
 			s->not_before = 0;
@@ -146,7 +153,7 @@ take_slot(void)
 static void
 wake_launcher(void)
 {
-	Latch	   *launcher = ring->launcher;
+	Latch *launcher = ring->launcher;
 
 	if (launcher != NULL)
 		SetLatch(launcher);
@@ -157,7 +164,7 @@ wake_launcher(void)
 int
 ring_slot_of_database(void)
 {
-	RingSlot   *slot;
+	RingSlot *slot;
 
 	if (ring == NULL)
 		return -1;
@@ -184,9 +191,9 @@ ring_slot_of_database(void)
 void
 ring_push(int slot_number, const Change *changes, int count, bool everything)
 {
-	RingSlot   *slot = &ring->slots[slot_number];
-	Latch	   *latch = NULL;
-	bool		orphaned;
+	RingSlot *slot = &ring->slots[slot_number];
+	Latch	 *latch = NULL;
+	bool	  orphaned;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	/* A notifier that gathers looks by itself when its time has come. */
@@ -219,7 +226,7 @@ ring_push(int slot_number, const Change *changes, int count, bool everything)
 static void
 detach(int code, Datum arg)
 {
-	RingSlot   *slot = &ring->slots[my_slot];
+	RingSlot *slot = &ring->slots[my_slot];
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	slot->notifier = 0;
@@ -232,7 +239,10 @@ detach(int code, Datum arg)
 	}
 	else
 	{
-		/* An error takes the process down, not what it had to tell. Not at once, lest the same error fills the log. */
+		/*
+		 * An error takes the process down, not what it had to tell. Not at once, lest the same
+		 * error fills the log.
+		 */
 		if (draining)
 		{
 			slot->everything = true;
@@ -247,7 +257,7 @@ detach(int code, Datum arg)
 bool
 ring_attach(int slot_number, Oid database)
 {
-	RingSlot   *slot = &ring->slots[slot_number];
+	RingSlot *slot = &ring->slots[slot_number];
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	if (slot->database == database && slot->notifier == 0)
@@ -270,7 +280,7 @@ ring_attach(int slot_number, Oid database)
 bool
 ring_drain(Change *changes, int *count, bool *everything)
 {
-	RingSlot   *slot = &ring->slots[my_slot];
+	RingSlot *slot = &ring->slots[my_slot];
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	*count = slot->count;
@@ -299,8 +309,8 @@ ring_must_leave(void)
 bool
 ring_must_check(void)
 {
-	RingSlot   *slot = &ring->slots[my_slot];
-	bool		check;
+	RingSlot *slot = &ring->slots[my_slot];
+	bool	  check;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	check = slot->check;
@@ -338,13 +348,13 @@ ring_next_wanted(Oid *database, long *wait_ms)
 	*wait_ms = -1;
 	for (i = 0; i < RING_SLOTS && found < 0; i++)
 	{
-		RingSlot   *slot = &ring->slots[i];
+		RingSlot *slot = &ring->slots[i];
 
 		LWLockAcquire(slot->lock, LW_SHARED);
 		if (OidIsValid(slot->database) && slot->notifier == 0 && !slot->leave &&
 			(slot->wanted || slot->count > 0 || slot->everything))
 		{
-			long		wait = TimestampDifferenceMilliseconds(now, slot->not_before);
+			long wait = TimestampDifferenceMilliseconds(now, slot->not_before);
 
 			if (wait <= 0)
 			{
@@ -362,7 +372,7 @@ ring_next_wanted(Oid *database, long *wait_ms)
 void
 ring_hold_off(int slot_number, int milliseconds)
 {
-	RingSlot   *slot = &ring->slots[slot_number];
+	RingSlot *slot = &ring->slots[slot_number];
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	if (slot->notifier == 0)
@@ -375,7 +385,7 @@ ring_hold_off(int slot_number, int milliseconds)
 static int
 slot_of(Oid database)
 {
-	int			slot;
+	int slot;
 
 	if (ring == NULL || !OidIsValid(database))
 		return -1;
@@ -388,9 +398,9 @@ slot_of(Oid database)
 void
 ring_expel(Oid database)
 {
-	int			number = slot_of(database);
-	RingSlot   *slot;
-	int			waited;
+	int		  number = slot_of(database);
+	RingSlot *slot;
+	int		  waited;
 
 	if (number < 0)
 		return;
@@ -419,7 +429,7 @@ ring_expel(Oid database)
 void
 ring_forget(Oid database)
 {
-	int			slot = slot_of(database);
+	int slot = slot_of(database);
 
 	if (slot < 0)
 		return;
@@ -432,8 +442,8 @@ ring_forget(Oid database)
 void
 ring_request_check(void)
 {
-	int			number = slot_of(MyDatabaseId);
-	RingSlot   *slot;
+	int		  number = slot_of(MyDatabaseId);
+	RingSlot *slot;
 
 	if (number < 0)
 		return;

@@ -11,23 +11,38 @@
 /* Changes that wait for one database's notifier. It drains them every few milliseconds. */
 #define RING_CAPACITY 2048
 
-/* Called by _PG_init. Where the library is preloaded: reserves shared memory and registers the launcher. */
+/*
+ * Called by _PG_init. Where the library is preloaded: reserves shared memory and registers the
+ * launcher.
+ */
 extern void ring_init(void);
 
 /* ---- transactions ---- */
 
-/* Where this database's notifier takes changes from, or -1 where none is running; then one is asked for. May raise. */
-extern int	ring_slot_of_database(void);
+/*
+ * Where this database's notifier takes changes from, or -1 where none is running; then one is asked
+ * for. May raise.
+ */
+extern int ring_slot_of_database(void);
 
-/* Copies changes in and wakes the notifier. Cannot fail and never waits for it: what does not fit becomes "everything". */
+/*
+ * Copies changes in and wakes the notifier. Cannot fail and never waits for it: what does not fit
+ * becomes "everything".
+ */
 extern void ring_push(int slot, const Change *changes, int count, bool everything);
 
 /* ---- the notifier ---- */
 
-/* Takes over a slot until this process exits. False: the slot is another database's now, or has its notifier. */
+/*
+ * Takes over a slot until this process exits. False: the slot is another database's now, or has its
+ * notifier.
+ */
 extern bool ring_attach(int slot, Oid database);
 
-/* Empties the slot into `changes` (RING_CAPACITY of them). False: there was nothing; the next change wakes this process. */
+/*
+ * Empties the slot into `changes` (RING_CAPACITY of them). False: there was nothing; the next
+ * change wakes this process.
+ */
 extern bool ring_drain(Change *changes, int *count, bool *everything);
 
 /* The last drained changes were told: an exit from now on need not have them told again. */
@@ -43,8 +58,11 @@ extern bool ring_must_check(void);
 
 extern void ring_attach_launcher(void);
 
-/* A slot whose database wants a notifier and may have one now, or -1; then `wait_ms` says when to look again (-1: when woken). */
-extern int	ring_next_wanted(Oid *database, long *wait_ms);
+/*
+ * A slot whose database wants a notifier and may have one now, or -1; then `wait_ms` says when to
+ * look again (-1: when woken).
+ */
+extern int ring_next_wanted(Oid *database, long *wait_ms);
 
 /* Nothing more is started for this slot for a while, unless a notifier attaches. */
 extern void ring_hold_off(int slot, int milliseconds);

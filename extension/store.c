@@ -47,16 +47,16 @@ store_creation_id(const DocumentRow *document)
 bool
 store_doc_id_valid(const char *doc_id, size_t bytes)
 {
-	size_t		i;
+	size_t i;
 
 	if (bytes == 0 || bytes > STORE_DOC_ID_MAX)
 		return false;
 	for (i = 0; i < bytes; i++)
 	{
-		char		c = doc_id[i];
+		char c = doc_id[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			  c == '.' || c == '_' || c == '~' || c == '-'))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+			  c == '_' || c == '~' || c == '-'))
 			return false;
 	}
 	return !(doc_id[0] == '.' && (bytes == 1 || (bytes == 2 && doc_id[1] == '.')));
@@ -65,15 +65,14 @@ store_doc_id_valid(const char *doc_id, size_t bytes)
 void
 store_read_document(TupleTableSlot *slot, DocumentRow *out)
 {
-	Datum	   *values = slot->tts_values;
-	text	   *doc_id;
+	Datum *values = slot->tts_values;
+	text  *doc_id;
 
 	slot_getallattrs(slot);
 	doc_id = DatumGetTextPP(values[DOCUMENTS_DOC_ID]);
 	if (VARSIZE_ANY_EXHDR(doc_id) > STORE_DOC_ID_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("document id of %d bytes is stored", (int) VARSIZE_ANY_EXHDR(doc_id))));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("document id of %d bytes is stored", (int) VARSIZE_ANY_EXHDR(doc_id))));
 
 	out->key = DatumGetInt64(values[DOCUMENTS_KEY]);
 	memcpy(out->doc_id, VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id));
@@ -86,7 +85,7 @@ bool
 store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out)
 {
 	StoreReader *reader = store_reader_open(snapshot);
-	bool		found = store_reader_document(reader, key, out, NULL);
+	bool		 found = store_reader_document(reader, key, out, NULL);
 
 	store_reader_close(reader);
 	return found;
@@ -96,16 +95,16 @@ bool
 store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out)
 {
 	return store_doc_id_valid(doc_id, bytes) &&
-		store_document_by_key(collab_doc_key(doc_id, bytes), snapshot, out) &&
-		strlen(out->doc_id) == bytes && memcmp(out->doc_id, doc_id, bytes) == 0;
+		   store_document_by_key(collab_doc_key(doc_id, bytes), snapshot, out) &&
+		   strlen(out->doc_id) == bytes && memcmp(out->doc_id, doc_id, bytes) == 0;
 }
 
 void
 store_refuse_missing(const char *doc_id, size_t bytes)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_COLLAB_NO_DOCUMENT),
-			 errmsg("document \"%.*s\" does not exist", pg_mbcliplen(doc_id, bytes, STORE_DOC_ID_MAX), doc_id)));
+	ereport(ERROR, (errcode(ERRCODE_COLLAB_NO_DOCUMENT),
+					errmsg("document \"%.*s\" does not exist", pg_mbcliplen(doc_id, bytes, STORE_DOC_ID_MAX),
+						   doc_id)));
 }
 
 void
@@ -118,7 +117,7 @@ store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, Docu
 void
 store_insert_document(const DocumentRow *document)
 {
-	Datum		values[DOCUMENTS_NATTS];
+	Datum values[DOCUMENTS_NATTS];
 
 	values[DOCUMENTS_KEY] = Int64GetDatum(document->key);
 	values[DOCUMENTS_DOC_ID] = CStringGetTextDatum(document->doc_id);
@@ -150,9 +149,9 @@ void
 store_delete_document(int64 key, Snapshot snapshot)
 {
 	const Catalog *catalog = catalog_get();
-	CatalogTable documents = catalog->documents;
-	CatalogTable leaf = catalog->leaves[catalog_leaf(key)];
-	Relation	root = table_open(catalog->events, RowExclusiveLock);
+	CatalogTable   documents = catalog->documents;
+	CatalogTable   leaf = catalog->leaves[catalog_leaf(key)];
+	Relation	   root = table_open(catalog->events, RowExclusiveLock);
 
 	store_refuse_triggers(root, true);
 	delete_rows(&leaf, key, snapshot);
@@ -168,15 +167,13 @@ PG_FUNCTION_INFO_V1(document_key);
 Datum
 document_key(PG_FUNCTION_ARGS)
 {
-	text	   *doc_id = PG_GETARG_TEXT_PP(0);
-	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
+	text  *doc_id = PG_GETARG_TEXT_PP(0);
+	size_t bytes = VARSIZE_ANY_EXHDR(doc_id);
 
 	if (!store_doc_id_valid(VARDATA_ANY(doc_id), bytes))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid document id"),
-				 errdetail("An id has 1 to %d bytes of A-Z a-z 0-9 . _ ~ - and is not \".\" or \"..\".",
-						   STORE_DOC_ID_MAX)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid document id"),
+						errdetail("An id has 1 to %d bytes of A-Z a-z 0-9 . _ ~ - and is not \".\" or \"..\".",
+								  STORE_DOC_ID_MAX)));
 	PG_RETURN_INT64(collab_doc_key(VARDATA_ANY(doc_id), bytes));
 }
 
@@ -184,7 +181,7 @@ PG_FUNCTION_INFO_V1(user_key);
 Datum
 user_key(PG_FUNCTION_ARGS)
 {
-	text	   *user_id = PG_GETARG_TEXT_PP(0);
+	text *user_id = PG_GETARG_TEXT_PP(0);
 
 	PG_RETURN_INT64(collab_user_key(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id)));
 }

@@ -8,8 +8,8 @@
 #include "delta.h"
 
 /*
- * Nothing here looks at privileges or policies: callers have made their permission check. Nothing here
- * decides what is visible either: every read names its snapshot.
+ * Nothing here looks at privileges or policies: callers have made their permission check. Nothing
+ * here decides what is visible either: every read names its snapshot.
  */
 
 #define STORE_DOC_ID_MAX 128
@@ -19,24 +19,27 @@ typedef struct DocumentRow
 {
 	int64		key;
 	char		doc_id[STORE_DOC_ID_MAX + 1];
-	int64		owner;			/* user key */
+	int64		owner; /* user key */
 	TimestampTz created_at;
 } DocumentRow;
 
-/* One row of collab.events. `op` is the binary form of the delta (delta_codec.c), not NUL-terminated. */
+/*
+ * One row of collab.events. `op` is the binary form of the delta (delta_codec.c), not
+ * NUL-terminated.
+ */
 typedef struct StoredEvent
 {
-	int64		doc;
-	int64		version;
-	int64		site;
-	int64		clock;
-	int64		base_version;
-	int64		author;			/* user key */
-	int64		length;			/* of the document after this event */
-	TimestampTz created_at;
-	bool		astral;			/* the document has held a surrogate pair by now */
+	int64		   doc;
+	int64		   version;
+	int64		   site;
+	int64		   clock;
+	int64		   base_version;
+	int64		   author; /* user key */
+	int64		   length; /* of the document after this event */
+	TimestampTz	   created_at;
+	bool		   astral; /* the document has held a surrogate pair by now */
 	const uint8_t *op;
-	uint32		op_bytes;
+	uint32		   op_bytes;
 } StoredEvent;
 
 /* The 64-bit ids that a position names: of an event, and of version 0. */
@@ -48,7 +51,10 @@ extern int64 store_creation_id(const DocumentRow *document);
 /* 1-128 bytes of [A-Za-z0-9._~-], not "." or "..". */
 extern bool store_doc_id_valid(const char *doc_id, size_t bytes);
 
-/* False: no such document. An id that no document can have and one whose hash belongs to another document are none, too. */
+/*
+ * False: no such document. An id that no document can have and one whose hash belongs to another
+ * document are none, too.
+ */
 extern bool store_document(const char *doc_id, size_t bytes, Snapshot snapshot, DocumentRow *out);
 extern bool store_document_by_key(int64 key, Snapshot snapshot, DocumentRow *out);
 
@@ -68,42 +74,48 @@ extern void store_delete_document(int64 key, Snapshot snapshot);
 typedef struct StoreScan StoreScan;
 
 /*
- * Events of one document with from <= version <= to, ascending or (backward) descending. The scan lives in the current memory
- * context; the snapshot must stay registered or active as long as the scan.
+ * Events of one document with from <= version <= to, ascending or (backward) descending. The scan
+ * lives in the current memory context; the snapshot must stay registered or active as long as the
+ * scan.
  */
 extern StoreScan *store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot);
 /* False at the end. What `out` points to lives until the next call. */
 extern bool store_scan_next(StoreScan *scan, StoredEvent *out);
-/* The same in two steps, for who does not want every op: a pasted novel is not read to learn its version. */
+/*
+ * The same in two steps, for who does not want every op: a pasted novel is not read to learn its
+ * version.
+ */
 extern bool store_scan_next_row(StoreScan *scan, StoredEvent *out);
 extern void store_scan_fetch_op(StoreScan *scan, StoredEvent *out);
 extern void store_scan_end(StoreScan *scan);
 
 /*
- * Tables and indexes that stay open for all the documents of one command, so that each of them costs a descent of an index and not
- * much more. The snapshot must stay active as long as the reader.
+ * Tables and indexes that stay open for all the documents of one command, so that each of them
+ * costs a descent of an index and not much more. The snapshot must stay active as long as the
+ * reader.
  */
 typedef struct StoreReader StoreReader;
 
 extern StoreReader *store_reader_open(Snapshot snapshot);
-extern void store_reader_close(StoreReader *reader);
+extern void			store_reader_close(StoreReader *reader);
 /* `committed` (may be NULL): it was not this transaction that made the document. */
 extern bool store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *committed);
 /*
- * Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good until the next is asked for. Documents of one
- * leaf (catalog_leaf) are best asked for one after the other.
+ * Events with version >= from, newest first. The scan is the reader's: it is not ended, and is good
+ * until the next is asked for. Documents of one leaf (catalog_leaf) are best asked for one after
+ * the other.
  */
 extern StoreScan *store_reader_events(StoreReader *reader, int64 doc, int64 from);
 
 /*
- * The newest event. False: there is none, the document (if it exists) is at version 0. `op` of `out` is NULL: who wants it
- * scans backward.
+ * The newest event. False: there is none, the document (if it exists) is at version 0. `op` of
+ * `out` is NULL: who wants it scans backward.
  */
 extern bool store_head(int64 doc, Snapshot snapshot, StoredEvent *out);
 
 /*
- * Appends events of any number of documents whose locks are held, in one multi-insert per leaf, and makes
- * them visible to the following commands of the transaction.
+ * Appends events of any number of documents whose locks are held, in one multi-insert per leaf, and
+ * makes them visible to the following commands of the transaction.
  */
 extern void store_append(StoredEvent **events, int count);
 

@@ -33,20 +33,26 @@ enum
 	EVENTS_NATTS
 };
 
-/* Rows per multi-insert: bounds the memory of a long list, and is far beyond where more would be faster. */
+/*
+ * Rows per multi-insert: bounds the memory of a long list, and is far beyond where more would be
+ * faster.
+ */
 #define APPEND_CHUNK 1000
 
 struct StoreScan
 {
-	Relation	leaf;
-	Relation	index;
-	IndexScanDesc scan;
-	ScanDirection direction;
+	Relation		leaf;
+	Relation		index;
+	IndexScanDesc	scan;
+	ScanDirection	direction;
 	TupleTableSlot *slot;
-	struct varlena *detoasted;	/* the last op, where it had to be copied */
+	struct varlena *detoasted; /* the last op, where it had to be copied */
 };
 
-/* Opens what a scan needs. The locks stay until the end of the transaction, as those of a query would. */
+/*
+ * Opens what a scan needs. The locks stay until the end of the transaction, as those of a query
+ * would.
+ */
 static void
 open_scan(StoreScan *scan, const CatalogTable *table, int nkeys, Snapshot snapshot)
 {
@@ -75,9 +81,11 @@ store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapsh
 	int			nkeys = 0;
 
 	ScanKeyInit(&keys[nkeys++], EVENTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(doc));
-	ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE,
+				Int64GetDatum(from));
 	if (to != PG_INT64_MAX)
-		ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+		ScanKeyInit(&keys[nkeys++], EVENTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE,
+					Int64GetDatum(to));
 
 	open_scan(scan, &catalog_get()->leaves[catalog_leaf(doc)], nkeys, snapshot);
 	scan->direction = backward ? BackwardScanDirection : ForwardScanDirection;
@@ -88,7 +96,7 @@ store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapsh
 static void
 read_event(StoreScan *scan, StoredEvent *out)
 {
-	Datum	   *values = scan->slot->tts_values;
+	Datum *values = scan->slot->tts_values;
 
 	slot_getallattrs(scan->slot);
 	out->doc = DatumGetInt64(values[EVENTS_DOC]);
@@ -151,8 +159,8 @@ store_scan_end(StoreScan *scan)
 bool
 store_head(int64 doc, Snapshot snapshot, StoredEvent *out)
 {
-	StoreScan  *scan = store_scan_begin(doc, 0, PG_INT64_MAX, true, snapshot);
-	bool		found = store_scan_next_row(scan, out);
+	StoreScan *scan = store_scan_begin(doc, 0, PG_INT64_MAX, true, snapshot);
+	bool	   found = store_scan_next_row(scan, out);
 
 	store_scan_end(scan);
 	return found;
@@ -163,10 +171,10 @@ store_head(int64 doc, Snapshot snapshot, StoredEvent *out)
 struct StoreReader
 {
 	Snapshot	snapshot;
-	ScanKeyData keys[2];		/* (doc, version >= from); the first alone for a document */
+	ScanKeyData keys[2]; /* (doc, version >= from); the first alone for a document */
 	StoreScan	documents;
-	StoreScan	events;			/* of the leaf that was asked for last; a scan of an index takes 27 kB */
-	int			leaf;			/* -1: of none yet */
+	StoreScan	events; /* of the leaf that was asked for last; a scan of an index takes 27 kB */
+	int			leaf;	/* -1: of none yet */
 };
 
 StoreReader *
@@ -194,7 +202,7 @@ store_reader_close(StoreReader *reader)
 bool
 store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *committed)
 {
-	StoreScan  *scan = &reader->documents;
+	StoreScan *scan = &reader->documents;
 
 	reader->keys[0].sk_argument = Int64GetDatum(key);
 	index_rescan(scan->scan, reader->keys, 1, NULL, 0);
@@ -203,8 +211,8 @@ store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *co
 	store_read_document(scan->slot, out);
 	if (committed != NULL)
 	{
-		bool		isnull;
-		Datum		xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
+		bool  isnull;
+		Datum xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
 
 		*committed = !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 	}
@@ -214,8 +222,8 @@ store_reader_document(StoreReader *reader, int64 key, DocumentRow *out, bool *co
 StoreScan *
 store_reader_events(StoreReader *reader, int64 doc, int64 from)
 {
-	StoreScan  *scan = &reader->events;
-	int			leaf = catalog_leaf(doc);
+	StoreScan *scan = &reader->events;
+	int		   leaf = catalog_leaf(doc);
 
 	if (reader->leaf != leaf)
 	{
@@ -237,7 +245,7 @@ store_reader_events(StoreReader *reader, int64 doc, int64 from)
 static void
 fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 {
-	Datum	   *values = slot->tts_values;
+	Datum		   *values = slot->tts_values;
 	struct varlena *op = palloc(VARHDRSZ + event->op_bytes);
 
 	SET_VARSIZE(op, VARHDRSZ + event->op_bytes);
@@ -260,15 +268,16 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 
 /* Rows of one leaf, as given: versions of a document stay in order. */
 static void
-append_leaf(EState *estate, const CatalogTable *table, TupleTableSlot **slots, int nslots, StoredEvent **events, int count)
+append_leaf(EState *estate, const CatalogTable *table, TupleTableSlot **slots, int nslots,
+			StoredEvent **events, int count)
 {
-	Relation	leaf = table_open(table->table, RowExclusiveLock);
-	int			from;
-	int			i;
+	Relation leaf = table_open(table->table, RowExclusiveLock);
+	int		 from;
+	int		 i;
 
 	for (from = 0; from < count; from += nslots)
 	{
-		int			n = Min(count - from, nslots);
+		int n = Min(count - from, nslots);
 
 		for (i = 0; i < n; i++)
 			fill_slot(slots[i], events[from + i]);
@@ -282,9 +291,9 @@ static StoredEvent **
 sort_by_leaf(StoredEvent **events, int count, int *starts)
 {
 	StoredEvent **sorted = palloc_array(StoredEvent *, count);
-	uint8	   *leaves = palloc_array(uint8, count);
-	int			next[CATALOG_LEAVES];
-	int			i;
+	uint8		 *leaves = palloc_array(uint8, count);
+	int			  next[CATALOG_LEAVES];
+	int			  i;
 
 	memset(starts, 0, (CATALOG_LEAVES + 1) * sizeof(int));
 	for (i = 0; i < count; i++)
@@ -305,21 +314,24 @@ sort_by_leaf(StoredEvent **events, int count, int *starts)
 void
 store_append(StoredEvent **events, int count)
 {
-	EState	   *estate = CreateExecutorState();
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	Catalog		catalog = *catalog_get();
-	Relation	root = table_open(catalog.events, RowExclusiveLock);
-	int			nslots = Min(count, APPEND_CHUNK);
+	EState			*estate = CreateExecutorState();
+	MemoryContext	 old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Catalog			 catalog = *catalog_get();
+	Relation		 root = table_open(catalog.events, RowExclusiveLock);
+	int				 nslots = Min(count, APPEND_CHUNK);
 	TupleTableSlot **slots = palloc_array(TupleTableSlot *, nslots);
-	TupleDesc	desc;
-	StoredEvent **sorted;
-	int			starts[CATALOG_LEAVES + 1];
-	int			i;
+	TupleDesc		 desc;
+	StoredEvent	   **sorted;
+	int				 starts[CATALOG_LEAVES + 1];
+	int				 i;
 
 	/* Statement triggers stand at the root only. */
 	store_refuse_triggers(root, false);
 
-	/* All leaves have the columns of the root, and virtual slots ask for no more. A copy of its descriptor is not counted. */
+	/*
+	 * All leaves have the columns of the root, and virtual slots ask for no more. A copy of its
+	 * descriptor is not counted.
+	 */
 	desc = CreateTupleDescCopy(RelationGetDescr(root));
 	for (i = 0; i < nslots; i++)
 		slots[i] = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
@@ -327,7 +339,8 @@ store_append(StoredEvent **events, int count)
 	sorted = sort_by_leaf(events, count, starts);
 	for (i = 0; i < CATALOG_LEAVES; i++)
 		if (starts[i + 1] > starts[i])
-			append_leaf(estate, &catalog.leaves[i], slots, nslots, &sorted[starts[i]], starts[i + 1] - starts[i]);
+			append_leaf(estate, &catalog.leaves[i], slots, nslots, &sorted[starts[i]],
+						starts[i + 1] - starts[i]);
 
 	/* The slots hold nothing that the state's memory does not. */
 	table_close(root, NoLock);

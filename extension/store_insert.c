@@ -13,38 +13,39 @@
 #include "store_insert.h"
 
 /*
- * What a DBA may hang on our tables are AFTER INSERT ... FOR EACH ROW triggers: they see rows that are there and cannot change them.
- * Whatever else exists would be passed over in silence; then we rather do nothing.
+ * What a DBA may hang on our tables are AFTER INSERT ... FOR EACH ROW triggers: they see rows that
+ * are there and cannot change them. Whatever else exists would be passed over in silence; then we
+ * rather do nothing.
  */
 void
 store_refuse_triggers(Relation rel, bool deleting)
 {
 	TriggerDesc *desc = rel->trigdesc;
-	bool		unsupported;
+	bool		 unsupported;
 
 	if (likely(desc == NULL))
 		return;
 
 	if (deleting)
 		unsupported = desc->trig_delete_before_row || desc->trig_delete_after_row ||
-			desc->trig_delete_before_statement || desc->trig_delete_after_statement;
+					  desc->trig_delete_before_statement || desc->trig_delete_after_statement;
 	else
 		unsupported = desc->trig_insert_before_row || desc->trig_insert_instead_row ||
-			desc->trig_insert_before_statement || desc->trig_insert_after_statement ||
-			desc->trig_insert_new_table;
+					  desc->trig_insert_before_statement || desc->trig_insert_after_statement ||
+					  desc->trig_insert_new_table;
 
 	if (unsupported)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("table \"%s\" has a trigger that collab does not support", RelationGetRelationName(rel)),
-				 errdetail("Only AFTER INSERT FOR EACH ROW triggers are fired."),
-				 errhint("Drop or disable the other triggers.")));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("table \"%s\" has a trigger that collab does not support",
+							   RelationGetRelationName(rel)),
+						errdetail("Only AFTER INSERT FOR EACH ROW triggers are fired."),
+						errhint("Drop or disable the other triggers.")));
 }
 
 static void
 fire_triggers(EState *estate, ResultRelInfo *rri, TupleTableSlot **slots, List **rechecks, int count)
 {
-	int			i;
+	int i;
 
 	AfterTriggerBeginQuery();
 	for (i = 0; i < count; i++)
@@ -56,11 +57,11 @@ void
 store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slots, int count)
 {
 	ResultRelInfo *rri = makeNode(ResultRelInfo);
-	TriggerDesc *triggers = rel->trigdesc;
-	bool		fire = triggers != NULL && triggers->trig_insert_after_row;
-	List	  **rechecks = palloc0_array(List *, count);
-	int			suspended;
-	int			i;
+	TriggerDesc	  *triggers = rel->trigdesc;
+	bool		   fire = triggers != NULL && triggers->trig_insert_after_row;
+	List		 **rechecks = palloc0_array(List *, count);
+	int			   suspended;
+	int			   i;
 
 	store_refuse_triggers(rel, false);
 
@@ -103,11 +104,11 @@ store_insert_end(EState *estate)
 void
 store_insert_row(Oid table, Datum *values)
 {
-	EState	   *estate = CreateExecutorState();
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	Relation	rel = table_open(table, RowExclusiveLock);
+	EState		   *estate = CreateExecutorState();
+	MemoryContext	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Relation		rel = table_open(table, RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
-	int			natts = RelationGetNumberOfAttributes(rel);
+	int				natts = RelationGetNumberOfAttributes(rel);
 
 	memcpy(slot->tts_values, values, natts * sizeof(Datum));
 	memset(slot->tts_isnull, 0, natts * sizeof(bool));

@@ -7,17 +7,23 @@
 #include "utils/relcache.h"
 
 /*
- * Inserts into one plain table: one multi-insert, index entries, CHECK constraints, AFTER ROW triggers. Other INSERT triggers are refused.
+ * Inserts into one plain table: one multi-insert, index entries, CHECK constraints, AFTER ROW
+ * triggers. Other INSERT triggers are refused.
  */
 extern void store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slots, int count);
 
-/* After the last of them: frees the state and makes the rows visible to the commands that follow. */
+/*
+ * After the last of them: frees the state and makes the rows visible to the commands that follow.
+ */
 extern void store_insert_end(EState *estate);
 
 /* The same for one row of a table that is opened here. */
 extern void store_insert_row(Oid table, Datum *values);
 
-/* Raises where the table has triggers that a direct insert (or, `deleting`, a direct delete) would pass over. */
+/*
+ * Raises where the table has triggers that a direct insert (or, `deleting`, a direct delete) would
+ * pass over.
+ */
 extern void store_refuse_triggers(Relation rel, bool deleting);
 
 #endif

@@ -40,11 +40,11 @@ submit_leave(void)
 void
 edit_begin(Edit *edit, text *doc_id, int64 base_version)
 {
-	const char *id = VARDATA_ANY(doc_id);
-	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
-	DocumentRow document;
+	const char	*id = VARDATA_ANY(doc_id);
+	size_t		 bytes = VARSIZE_ANY_EXHDR(doc_id);
+	DocumentRow	 document;
 	StoreReader *reader;
-	Snapshot	snapshot;
+	Snapshot	 snapshot;
 
 	edit->author = users_register_current();
 
@@ -62,21 +62,20 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 		tail_check_missing(collab_doc_key(id, bytes));
 		store_refuse_missing(id, bytes);
 	}
-	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, reader, snapshot);
+	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, reader,
+			  snapshot);
 	store_reader_close(reader);
 }
 
 int64
 edit_submit_message(Edit *edit, Message *message)
 {
-	Tail	   *tail = &edit->tail;
+	Tail		*tail = &edit->tail;
 	PieceResult *result = &message->results[0];
 
 	message_apply(message, tail);
 	if (result->status == PIECE_ERROR)
-		ereport(ERROR,
-				(errcode(result->sqlstate),
-				 errmsg_internal("%s", result->reason)));
+		ereport(ERROR, (errcode(result->sqlstate), errmsg_internal("%s", result->reason)));
 	tail_flush(&tail, 1);
 	return result->version;
 }
@@ -84,7 +83,7 @@ edit_submit_message(Edit *edit, Message *message)
 int64
 edit_submit(Edit *edit, Delta *change)
 {
-	Message		message = {0};
+	Message message = {0};
 
 	message.author = edit->author;
 	message.base_version = edit->tail.version;
@@ -113,10 +112,9 @@ submit_check_limits(const Delta *change)
 	buf_init(&json, pg_alloc(CurrentMemoryContext));
 	delta_print(change, &json);
 	if (json.failed || json.size > (size_t) guc_max_operation_bytes)
-		ereport(ERROR,
-				(errcode(ERRCODE_COLLAB_OPERATION_SIZE),
-				 errmsg("operation is larger than %d bytes", guc_max_operation_bytes),
-				 errhint("Split it, or raise collab.max_operation_bytes.")));
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_OPERATION_SIZE),
+						errmsg("operation is larger than %d bytes", guc_max_operation_bytes),
+						errhint("Split it, or raise collab.max_operation_bytes.")));
 	errors_check(delta_parse(&arena, json.data, json.size, &delta_limits_default, &parsed, &err), &err);
 	buf_free(&json);
 	arena_free(&arena);
@@ -126,12 +124,12 @@ static void
 refuse_null(FunctionCallInfo fcinfo, int arg, const char *name)
 {
 	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
 }
 
-/* An edit by SQL has no site: then it has no clock either, and its version takes the clock's place. */
+/*
+ * An edit by SQL has no site: then it has no clock either, and its version takes the clock's place.
+ */
 static void
 read_origin(FunctionCallInfo fcinfo, Message *message)
 {
@@ -141,9 +139,9 @@ read_origin(FunctionCallInfo fcinfo, Message *message)
 	{
 		if (!PG_ARGISNULL(4))
 			ereport(ERROR,
-					(errcode(ERRCODE_COLLAB_PROTOCOL),
-					 errmsg("clock must be null for site 0"),
-					 errdetail("Edits of site 0 are made by SQL and are not recognised when they are sent again.")));
+					(errcode(ERRCODE_COLLAB_PROTOCOL), errmsg("clock must be null for site 0"),
+					 errdetail(
+						 "Edits of site 0 are made by SQL and are not recognised when they are sent again.")));
 		return;
 	}
 
@@ -151,8 +149,7 @@ read_origin(FunctionCallInfo fcinfo, Message *message)
 	message->clock = PG_GETARG_INT64(4);
 	if (!message_check_origin(message))
 		ereport(ERROR,
-				(errcode(message->results[0].sqlstate),
-				 errmsg_internal("%s", message->results[0].reason)));
+				(errcode(message->results[0].sqlstate), errmsg_internal("%s", message->results[0].reason)));
 }
 
 /* submit(doc_id, op, base_version, site, clock, base_event) */
@@ -160,11 +157,11 @@ PG_FUNCTION_INFO_V1(submit);
 Datum
 submit(PG_FUNCTION_ARGS)
 {
-	Message		message = {0};
-	Delta		change;
-	Arena		arena;
-	Edit		edit;
-	int64		version;
+	Message message = {0};
+	Delta	change;
+	Arena	arena;
+	Edit	edit;
+	int64	version;
 
 	submit_enter("collab.submit()");
 	refuse_null(fcinfo, 0, "doc_id");

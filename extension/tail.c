@@ -14,7 +14,7 @@
 static void
 copy_op(Tail *tail, StoredEvent *event)
 {
-	uint8	   *op = MemoryContextAlloc(tail->context, Max(event->op_bytes, 1));
+	uint8 *op = MemoryContextAlloc(tail->context, Max(event->op_bytes, 1));
 
 	memcpy(op, event->op, event->op_bytes);
 	event->op = op;
@@ -49,8 +49,8 @@ refuse_serialization(const DocumentRow *document)
 }
 
 /*
- * A transaction with one snapshot for all must not build on what it cannot see. The violation of the
- * primary key would stop it too, but with an error that tells no one to try again.
+ * A transaction with one snapshot for all must not build on what it cannot see. The violation of
+ * the primary key would stop it too, but with an error that tells no one to try again.
  */
 static void
 check_serializable(const Tail *tail)
@@ -64,7 +64,7 @@ check_serializable(const Tail *tail)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	same = store_document_by_key(tail->document.key, GetActiveSnapshot(), &document) &&
-		store_creation_id(&document) == store_creation_id(&tail->document);
+		   store_creation_id(&document) == store_creation_id(&tail->document);
 	if (same)
 	{
 		if (store_head(tail->document.key, GetActiveSnapshot(), &head))
@@ -95,8 +95,9 @@ tail_check_missing(int64 key)
 }
 
 /*
- * The newest events that are not older than `bound`, newest first, with the ops of those above `from`. The bound matters: an index page is
- * read as far as the bounds reach, not as far as the caller gets.
+ * The newest events that are not older than `bound`, newest first, with the ops of those above
+ * `from`. The bound matters: an index page is read as far as the bounds reach, not as far as the
+ * caller gets.
  */
 static void
 read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
@@ -120,9 +121,10 @@ read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
 }
 
 void
-tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader, Snapshot snapshot)
+tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader,
+		  Snapshot snapshot)
 {
-	int			i;
+	int i;
 
 	memset(tail, 0, sizeof(Tail));
 	tail->document = *document;
@@ -153,10 +155,10 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreR
 	tail->first = tail->version - tail->count + 1;
 	tail->first_op = tail->count > 0 && tail->events[0].op == NULL ? tail->first + 1 : tail->first;
 	if (tail->count > 0 && tail->events[0].version != tail->first)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("events of document \"%s\" are missing between versions " INT64_FORMAT " and " INT64_FORMAT,
-						document->doc_id, tail->events[0].version, tail->version)));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("events of document \"%s\" are missing between versions " INT64_FORMAT
+							   " and " INT64_FORMAT,
+							   document->doc_id, tail->events[0].version, tail->version)));
 
 	check_serializable(tail);
 }
@@ -184,9 +186,9 @@ void
 tail_flush(Tail **tails, int count)
 {
 	StoredEvent **rows;
-	int			nrows = 0;
-	int			i;
-	int			j;
+	int			  nrows = 0;
+	int			  i;
+	int			  j;
 
 	for (i = 0; i < count; i++)
 		nrows += tails[i]->added;
@@ -197,7 +199,7 @@ tail_flush(Tail **tails, int count)
 	nrows = 0;
 	for (i = 0; i < count; i++)
 	{
-		Tail	   *tail = tails[i];
+		Tail *tail = tails[i];
 
 		for (j = tail->count - tail->added; j < tail->count; j++)
 			rows[nrows++] = &tail->events[j];

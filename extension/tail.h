@@ -7,40 +7,42 @@
 #include "store.h"
 
 /*
- * A tail holds events first ... version in memory, the last `added` of which are not in the table yet. Everything is allocated in
- * the memory context that was current at tail_open.
+ * A tail holds events first ... version in memory, the last `added` of which are not in the table
+ * yet. Everything is allocated in the memory context that was current at tail_open.
  */
 typedef struct Tail
 {
-	DocumentRow document;
-	Snapshot	snapshot;		/* taken after the lock, active for as long as the tail lives */
+	DocumentRow	  document;
+	Snapshot	  snapshot; /* taken after the lock, active for as long as the tail lives */
 	MemoryContext context;
 
 	/* the head */
 	int64		version;
-	int64		event;			/* its id */
+	int64		event; /* its id */
 	int64		length;
 	TimestampTz created_at;
 	bool		astral;
 
-	int64		first;			/* version of events[0]; version + 1 while there are none */
-	int64		first_op;		/* the lowest version whose op is held too: `from` + 1 of tail_open, or first */
+	int64		 first;	   /* version of events[0]; version + 1 while there are none */
+	int64		 first_op; /* the lowest version whose op is held too: `from` + 1 of tail_open, or first */
 	StoredEvent *events;
-	int			count;
-	int			capacity;
-	int			added;
+	int			 count;
+	int			 capacity;
+	int			 added;
 } Tail;
 
 /*
- * Reads the head and the events down to version `from` (one descending range scan), but not more than `limit`; of `from` itself, which
- * is what pieces stand on, without its op. In REPEATABLE READ and above, raises
- * 40001 where the transaction sees another head.
+ * Reads the head and the events down to version `from` (one descending range scan), but not more
+ * than `limit`; of `from` itself, which is what pieces stand on, without its op. In REPEATABLE READ
+ * and above, raises 40001 where the transaction sees another head.
  */
-extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader, Snapshot snapshot);
+extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader,
+					  Snapshot snapshot);
 
 /*
- * For a document that is not there: raises 40001 where a transaction in REPEATABLE READ or above still sees it. Then "no such document" and a
- * new document of that id would both contradict what it has read.
+ * For a document that is not there: raises 40001 where a transaction in REPEATABLE READ or above
+ * still sees it. Then "no such document" and a new document of that id would both contradict what
+ * it has read.
  */
 extern void tail_check_missing(int64 key);
 
@@ -52,8 +54,8 @@ tail_event(const Tail *tail, int64 version)
 }
 
 /*
- * Makes an event the head. doc, version, created_at and astral's history are filled in here; the op is copied.
- * Rows reach the table by tail_flush.
+ * Makes an event the head. doc, version, created_at and astral's history are filled in here; the op
+ * is copied. Rows reach the table by tail_flush.
  */
 extern StoredEvent *tail_add(Tail *tail, const StoredEvent *event, TimestampTz now);
 

@@ -23,7 +23,9 @@
 #include "store_insert.h"
 #include "users.h"
 
-/* A cache that is full is emptied: whoever is active is back at once. 8192 names are about 1.2 MB. */
+/*
+ * A cache that is full is emptied: whoever is active is back at once. 8192 names are about 1.2 MB.
+ */
 #define CACHE_MAX 8192
 
 enum
@@ -36,17 +38,17 @@ enum
 
 typedef struct CachedUser
 {
-	int64		key;
-	char		name[STORE_USER_ID_MAX + 1];
+	int64 key;
+	char  name[STORE_USER_ID_MAX + 1];
 } CachedUser;
 
 /*
- * Only rows that are committed get in here, so a rollback need not take anything out. Rows of users are never changed; what
- * empties the table (TRUNCATE, DROP EXTENSION) sends an invalidation.
+ * Only rows that are committed get in here, so a rollback need not take anything out. Rows of users
+ * are never changed; what empties the table (TRUNCATE, DROP EXTENSION) sends an invalidation.
  */
 static HTAB *cache = NULL;
-static Oid	cache_table = InvalidOid;
-static bool cache_stale = false;
+static Oid	 cache_table = InvalidOid;
+static bool	 cache_stale = false;
 
 static void
 invalidate(Datum arg, Oid relid)
@@ -92,16 +94,19 @@ lookup_cached(int64 key)
 	return cached != NULL ? cached->name : NULL;
 }
 
-/* The stored name of a key, copied into `name`; remembered unless this transaction itself stored it. */
+/*
+ * The stored name of a key, copied into `name`; remembered unless this transaction itself stored
+ * it.
+ */
 static bool
 lookup_stored(int64 key, Snapshot snapshot, char *name)
 {
 	const Catalog *catalog = catalog_get();
-	CachedUser *cached;
-	Relation	rel;
-	ScanKeyData scan_key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	CachedUser	  *cached;
+	Relation	   rel;
+	ScanKeyData	   scan_key;
+	SysScanDesc	   scan;
+	HeapTuple	   tuple;
 
 	rel = table_open(catalog->users.table, AccessShareLock);
 	ScanKeyInit(&scan_key, USERS_KEY + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
@@ -109,8 +114,8 @@ lookup_stored(int64 key, Snapshot snapshot, char *name)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		bool		isnull;
-		Datum		user_id = heap_getattr(tuple, USERS_USER_ID + 1, RelationGetDescr(rel), &isnull);
+		bool  isnull;
+		Datum user_id = heap_getattr(tuple, USERS_USER_ID + 1, RelationGetDescr(rel), &isnull);
 
 		text_to_cstring_buffer(DatumGetTextPP(user_id), name, STORE_USER_ID_MAX + 1);
 		if (!cache_stale && !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
@@ -127,7 +132,7 @@ lookup_stored(int64 key, Snapshot snapshot, char *name)
 static bool
 lookup_latest(int64 key, char *name)
 {
-	bool		found;
+	bool found;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	found = lookup_stored(key, GetActiveSnapshot(), name);
@@ -152,7 +157,7 @@ store_user_name(int64 key, Snapshot snapshot)
 static bool
 name_valid(const char *name, size_t bytes)
 {
-	size_t		i;
+	size_t i;
 
 	if (bytes == 0 || bytes > STORE_USER_ID_MAX)
 		return false;
@@ -186,8 +191,9 @@ users_register(const char *name, size_t bytes, bool wait, int64 *key)
 	if (!lookup_latest(*key, stored))
 	{
 		/*
-		 * The lock is what keeps the insert from waiting in the unique index for another's open transaction: who
-		 * holds it has inserted and not committed yet. Once we have it, a fresh look tells.
+		 * The lock is what keeps the insert from waiting in the unique index for another's open
+		 * transaction: who holds it has inserted and not committed yet. Once we have it, a fresh
+		 * look tells.
 		 */
 		if (!lock_user(*key, wait))
 			return USER_BUSY;
@@ -212,16 +218,15 @@ users_register_current(void)
 	UserStatus	status = users_register(name, strlen(name), true, &key);
 
 	if (status != USER_KNOWN)
-		ereport(ERROR,
-				(errcode(users_sqlstate(status)),
-				 errmsg_internal("%s", users_refusal(status, name, strlen(name)))));
+		ereport(ERROR, (errcode(users_sqlstate(status)),
+						errmsg_internal("%s", users_refusal(status, name, strlen(name)))));
 	return key;
 }
 
 char *
 users_refusal(UserStatus status, const char *name, size_t bytes)
 {
-	int			clipped = pg_mbcliplen(name, bytes, STORE_USER_ID_MAX);
+	int clipped = pg_mbcliplen(name, bytes, STORE_USER_ID_MAX);
 
 	if (status == USER_COLLISION)
 		return psprintf("user name \"%.*s\" has the same key as another user's name; it cannot be used",

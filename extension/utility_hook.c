@@ -32,7 +32,7 @@ at_transaction_end(XactEvent event, void *arg)
 static const char *
 exclusive_database(Node *command)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	switch (nodeTag(command))
 	{
@@ -40,17 +40,19 @@ exclusive_database(Node *command)
 			return ((DropdbStmt *) command)->dbname;
 
 		case T_RenameStmt:
-			return ((RenameStmt *) command)->renameType == OBJECT_DATABASE ? ((RenameStmt *) command)->subname : NULL;
+			return ((RenameStmt *) command)->renameType == OBJECT_DATABASE ? ((RenameStmt *) command)->subname
+																		   : NULL;
 
 		case T_AlterDatabaseStmt:
-			foreach(cell, ((AlterDatabaseStmt *) command)->options)
+			foreach (cell, ((AlterDatabaseStmt *) command)->options)
 				if (strcmp(((DefElem *) lfirst(cell))->defname, "tablespace") == 0)
 					return ((AlterDatabaseStmt *) command)->dbname;
 			return NULL;
 
 		case T_CreatedbStmt:
-			foreach(cell, ((CreatedbStmt *) command)->options)
-				if (strcmp(((DefElem *) lfirst(cell))->defname, "template") == 0 && ((DefElem *) lfirst(cell))->arg != NULL)
+			foreach (cell, ((CreatedbStmt *) command)->options)
+				if (strcmp(((DefElem *) lfirst(cell))->defname, "template") == 0 &&
+					((DefElem *) lfirst(cell))->arg != NULL)
 					return defGetString((DefElem *) lfirst(cell));
 			return "template1";
 
@@ -59,11 +61,15 @@ exclusive_database(Node *command)
 	}
 }
 
-/* A notifier is sent away only by those whom the command itself will not turn away for not being the owner. */
+/*
+ * A notifier is sent away only by those whom the command itself will not turn away for not being
+ * the owner.
+ */
 static bool
 may_expel(Node *command, Oid database)
 {
-	return IsA(command, CreatedbStmt) ? have_createdb_privilege() : COLLAB_DATABASE_OWNERCHECK(database, GetUserId());
+	return IsA(command, CreatedbStmt) ? have_createdb_privilege()
+									  : COLLAB_DATABASE_OWNERCHECK(database, GetUserId());
 }
 
 static bool
@@ -71,13 +77,14 @@ drops_extension(Node *command)
 {
 	if (IsA(command, DropStmt))
 		return ((DropStmt *) command)->removeType == OBJECT_EXTENSION ||
-			((DropStmt *) command)->removeType == OBJECT_SCHEMA;
+			   ((DropStmt *) command)->removeType == OBJECT_SCHEMA;
 	return IsA(command, DropOwnedStmt);
 }
 
 static void
 process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
-				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
+				QueryCompletion *completion)
 {
 	Node	   *command = pstmt->utilityStmt;
 	const char *name = exclusive_database(command);

@@ -363,6 +363,9 @@ COMMENT ON COLUMN collab.events.astral IS 'the document holds or has held a surr
 COMMENT ON COLUMN collab.events.op IS 'the change';
 COMMENT ON CONSTRAINT events_pkey ON collab.events IS 'one event per version';
 
+-- ANALYZE would put content into pg_statistic; the leaves do not inherit this.
+ALTER TABLE collab.events ALTER COLUMN op SET STATISTICS 0;
+
 -- 16 leaves, for ever: a dump that is restored into another number loses rows.
 DO $leaves$
 DECLARE
@@ -372,6 +375,7 @@ BEGIN
 	FOR i IN 0 .. 15 LOOP
 		leaf := pg_catalog.format('events_%s', pg_catalog.to_char(i, 'FM00'));
 		EXECUTE pg_catalog.format('CREATE TABLE collab.%I PARTITION OF collab.events FOR VALUES WITH (MODULUS 16, REMAINDER %s)', leaf, i);
+		EXECUTE pg_catalog.format('ALTER TABLE collab.%I ALTER COLUMN op SET STATISTICS 0', leaf);
 		EXECUTE pg_catalog.format('COMMENT ON TABLE collab.%I IS %L', leaf, pg_catalog.format('events of documents whose key hashes to %s modulo 16', i));
 		SELECT c.conname INTO STRICT constr FROM pg_catalog.pg_constraint c
 			WHERE c.conrelid OPERATOR(pg_catalog.=) pg_catalog.format('collab.%I', leaf)::pg_catalog.regclass
@@ -387,8 +391,10 @@ DECLARE
 	name pg_catalog.name;
 BEGIN
 	FOR name IN SELECT c.relname FROM pg_catalog.pg_class c
-		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'collab'::pg_catalog.regnamespace
-		  AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+			JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) c.oid
+			JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+		WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype OPERATOR(pg_catalog.=) 'e'
+		  AND e.extname OPERATOR(pg_catalog.=) 'collab' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
 		ORDER BY c.relname COLLATE pg_catalog."C"
 	LOOP
 		EXECUTE pg_catalog.format('ALTER TABLE collab.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
@@ -458,17 +464,17 @@ COMMENT ON FUNCTION collab.submit_batch(text[], text[], bigint[], bigint[], bigi
 	'applies many messages of many users to many documents in one transaction; a bad one becomes an error row. For the proxy''s role only: it takes users'' names as arguments';
 
 CREATE FUNCTION collab.insert_text(doc_id text, "position" bigint, content text, attributes jsonb DEFAULT NULL) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'insert_text' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME', 'edit_insert_text' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION collab.insert_text(text, bigint, text, jsonb) IS
 	'inserts text at a position of the newest version (0 = the beginning, in UTF-16 code units); returns the new version';
 
 CREATE FUNCTION collab.delete_text(doc_id text, "position" bigint, count bigint) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'delete_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME', 'edit_delete_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION collab.delete_text(text, bigint, bigint) IS
 	'deletes count UTF-16 code units at a position of the newest version; returns the new version';
 
 CREATE FUNCTION collab.replace_text(doc_id text, search text, replacement text) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'replace_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME', 'edit_replace_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION collab.replace_text(text, text, text) IS
 	'replaces every occurrence of a text in the newest version, keeping its formatting; returns the new version, or the old one where nothing was found';
 

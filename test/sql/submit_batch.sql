@@ -127,3 +127,9 @@ COMMIT;
 
 SELECT count(collab.drop_document(doc_id)) FROM collab.document_list WHERE doc_id ~ '^(b\d|far|spread-\d+)$';
 DROP FUNCTION rows, say;
+
+-- ANALYZE puts nothing of the content into the statistics, which others may read
+SELECT collab.create_document('analyzed', 'secret');
+ANALYZE collab.events;
+SELECT DISTINCT tablename ~ '^events' AS events, attname FROM pg_stats WHERE schemaname = 'collab' AND tablename ~ '^events' AND attname = 'op';
+SELECT collab.drop_document('analyzed');
