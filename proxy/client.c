@@ -12,8 +12,10 @@
 
 #define RETRY_DRAIN_MS 1000
 #define RETRY_BUSY_MS 500
-#define DISCARD_FACTOR 8 /* a message this many times too large is not even read to its end */
-#define KEEP_BYTES 4096	 /* a larger assembly buffer is given back */
+#define DISCARD_FACTOR 8	/* a message this many times too large is not even read to its end */
+#define STALL_TIMEOUTS 2	/* timeout_ms that output may wait without any progress */
+#define ASSEMBLY_TIMEOUTS 3 /* timeout_ms that one message may take to arrive */
+#define KEEP_BYTES 4096		/* a larger assembly buffer is given back */
 
 static void on_timer(WheelTimer *timer);
 
@@ -131,9 +133,14 @@ on_timer(WheelTimer *timer)
 		client_close(client, 4408, "no heartbeat");
 		return;
 	}
-	if (client->stalled_since != 0 && now - client->stalled_since >= 2 * timeout)
+	if (client->stalled_since != 0 && now - client->stalled_since >= STALL_TIMEOUTS * timeout)
 	{
 		client_close(client, 4408, "too slow");
+		return;
+	}
+	if (client->partial_since != 0 && now - client->partial_since >= ASSEMBLY_TIMEOUTS * timeout)
+	{
+		client_close(client, 4408, "a message took too long");
 		return;
 	}
 	if (idle >= heartbeat)
@@ -472,6 +479,7 @@ reset_partial(Client *client)
 	client->partial_bytes = 0;
 	client->fragments = 0;
 	client->discarding = false;
+	client->partial_since = 0;
 }
 
 /* Bounded in memory by max_message_bytes and in work by the bytes that came. */
@@ -480,6 +488,8 @@ assemble(Client *client, const char *data, size_t bytes, bool frame_end, bool la
 {
 	const size_t max = (size_t) client->proxy->config.max_message_bytes;
 
+	if (client->partial_since == 0)
+		client->partial_since = proxy_now(client->proxy);
 	client->partial_bytes += bytes;
 	if (frame_end && ++client->fragments > client->proxy->config.max_fragments)
 	{

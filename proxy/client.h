@@ -40,10 +40,11 @@ struct Client
 	bool	   heartbeat_due; /* an answer to the client's heartbeat */
 
 	/* in */
-	Buf		partial; /* a message that came in several pieces */
-	size_t	partial_bytes;
-	int64_t fragments;
-	bool	discarding; /* too large: the rest is read over */
+	Buf		 partial; /* a message that came in several pieces */
+	size_t	 partial_bytes;
+	int64_t	 fragments;
+	bool	 discarding;	/* too large: the rest is read over */
+	uint64_t partial_since; /* 0: no message is half here */
 
 	/* the operation in flight, and the clocks used */
 	Message *in_flight;

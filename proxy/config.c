@@ -70,7 +70,7 @@ static const Setting settings[] = {
 		   "a client this far behind is closed (4408)"),
 	NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
 	NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
-	NUMBER(ring_bytes, "262144", 4096, 1073741824, "bytes", "recent events kept per open document"),
+	NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),
 	NUMBER(heartbeat_ms, "5000", 100, 600000, "ms", "a silent connection is sent a heartbeat this often"),
 	NUMBER(timeout_ms, "10000", 200, 3600000, "ms", "a client that sent nothing for so long is closed (4408)"),
 	NUMBER(presence_ms, "100", 10, 60000, "ms", "presence is sent at most this often"),

@@ -164,11 +164,14 @@ lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WirePars
 
 /* ---- the answer ---- */
 
-/* Errors that say nothing about the message itself: the same message may do better later. */
+/*
+ * Errors that say nothing about the message itself but about the server: a lost lock, no disk, a failover, an extension that is
+ * just being replaced, a grant that is missing. The same message may do better later, and nobody's text is given up for it.
+ */
 static bool
 is_transient(const char *sqlstate)
 {
-	static const char *const classes[] = {"08", "40", "53", "57", "55P03", "25006"};
+	static const char *const classes[] = {"08", "25", "3F", "40", "42", "53", "55", "57", "58"};
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 	{

@@ -141,6 +141,23 @@ test('a client that reads slowly but within its bounds gets everything', { timeo
 	slow.destroy();
 });
 
+test('a message that trickles in is cut off', { timeout: 20000 }, async () =>
+{
+	const id = stand.document();
+	const socket = net.connect({ port: stand.proxy.config.listen_port, host: '127.0.0.1' });
+	socket.on('error', () => {});
+	const gone = new Promise((resolve) => socket.once('close', resolve));
+	socket.resume();
+	socket.write(handshake(`/v1/docs/${id}/ws?user=slow`));
+	socket.write(frame(JSON.stringify({ type: 'open', site: 9 })));
+	socket.write(frame('{"type":"heartbeat","x":"', { fin: false }));
+	const timer = setInterval(() => socket.write(frame('x', { opcode: 0, fin: false })), 100);
+	const begun = Date.now();
+	await Promise.race([gone, sleep(12000)]);
+	clearInterval(timer);
+	assert.ok(socket.destroyed && Date.now() - begun > 2500 && Date.now() - begun < 10000, `${Date.now() - begun} ms`);
+});
+
 test('too many connections: 503, and room again when some have left', { timeout: 30000 }, async () =>
 {
 	const id = stand.document();
