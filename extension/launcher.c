@@ -24,6 +24,9 @@
  */
 #define START_HOLD_OFF_MS 5000
 
+/* Each that fails makes the next one wait longer, so that the log is not filled. */
+#define START_HOLD_OFF_MAX_MS (5 * 60 * 1000)
+
 static void
 fill_worker(BackgroundWorker *worker, const char *name, const char *function)
 {
@@ -86,10 +89,15 @@ start_notifier(int slot, Oid database)
 	static bool		 reported = false;
 	BackgroundWorker worker;
 	Oid				 role = worker_role();
+	int64			 hold_off;
 
-	ring_hold_off(slot, START_HOLD_OFF_MS);
 	if (!OidIsValid(role))
+	{
+		ring_hold_off(slot, START_HOLD_OFF_MS);
 		return;
+	}
+	hold_off = (int64) START_HOLD_OFF_MS * ring_count_start(slot);
+	ring_hold_off(slot, (int) Min(hold_off, START_HOLD_OFF_MAX_MS));
 
 	fill_worker(&worker, "collab notifier", "collab_notifier_main");
 	/* Never by the postmaster: this process starts it again if there is something to tell. */

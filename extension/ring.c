@@ -44,6 +44,7 @@ typedef struct RingSlot
 	bool		leave;		/* the notifier shall exit */
 	bool		check;		/* the notifier shall see whether the extension is still there */
 	TimestampTz not_before; /* the launcher waits until then */
+	int			starts;		/* of notifiers that have not attached */
 	bool		everything;
 	int			count;
 	Change		changes[RING_CAPACITY];
@@ -142,6 +143,7 @@ take_slot(void)
 
 			s->wanted = s->asleep = s->leave = s->check = s->everything = false;
 			s->not_before = 0;
+			s->starts = 0;
 			s->count = 0;
 			s->database = MyDatabaseId;
 		}
@@ -233,6 +235,8 @@ detach(int code, Datum arg)
 	slot->latch = NULL;
 	if (slot->leave)
 	{
+		/* Who asked may have been cancelled meanwhile: the wish ends with its fulfilment. */
+		slot->leave = false;
 		slot->wanted = false;
 		slot->everything = false;
 		slot->count = 0;
@@ -267,6 +271,7 @@ ring_attach(int slot_number, Oid database)
 		slot->wanted = slot->asleep = slot->leave = false;
 		slot->check = true;
 		slot->not_before = 0;
+		slot->starts = 0;
 		my_slot = slot_number;
 		attached = true;
 	}
@@ -378,6 +383,18 @@ ring_hold_off(int slot_number, int milliseconds)
 	if (slot->notifier == 0)
 		slot->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
 	LWLockRelease(slot->lock);
+}
+
+int
+ring_count_start(int slot_number)
+{
+	RingSlot *slot = &ring->slots[slot_number];
+	int		  starts;
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	starts = ++slot->starts;
+	LWLockRelease(slot->lock);
+	return starts;
 }
 
 /* ---- commands on databases ---- */

@@ -67,6 +67,9 @@ extern int ring_next_wanted(Oid *database, long *wait_ms);
 /* Nothing more is started for this slot for a while, unless a notifier attaches. */
 extern void ring_hold_off(int slot, int milliseconds);
 
+/* How many were started since the last that attached, this one included. */
+extern int ring_count_start(int slot);
+
 /* ---- commands on databases ---- */
 
 /* Makes a database's notifier leave, and returns when it has, or after a few seconds anyway. */

@@ -298,6 +298,24 @@ test('without the role there is no notifier, and transactions notify by themselv
 	await until(() => notifierPid(two), 'a notifier, now that there is a role', 20000);
 });
 
+test('a database that the worker may not connect to is served by its transactions, and the log is not filled', async () =>
+{
+	const two = cluster.createDatabase('closed');
+	two.sql('REVOKE CONNECT ON DATABASE closed FROM PUBLIC, collab_worker');
+	const second = await Listener.open(two);
+	two.sql(`SELECT collab.create_document('here')`);
+	const key = hexKey(two, 'here');
+	const end = Date.now() + 2000;
+	for (let version = 1; Date.now() < end; version++)
+	{
+		two.sql(`SELECT collab.insert_text('here', 0, 'x')`);
+		assert.equal((await second.entries()).at(-1), `${key}:${version}`);
+	}
+	await second.close();
+	assert.equal(cluster.logTail(1e6).match(/permission denied for database "closed"/g).length, 1);
+	cluster.sql('DROP DATABASE closed');
+});
+
 test('a notifier that is killed takes the server through recovery, and all is well after it', async () =>
 {
 	process.kill(notifierPid(db), 'SIGKILL');
