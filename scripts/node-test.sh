@@ -13,6 +13,9 @@ mapfile -t files < <(find "$@" -name node_modules -prune -o \( -name '*.test.mjs
 status=0
 # One by one: the machine is small, and several files start servers.
 for file in "${files[@]}"; do
-  node --test --test-reporter=tap "$file" || status=1
+  if ! timeout -k 10 600 node --test --test-reporter=tap "$file"; then
+    say "$file failed"
+    status=1
+  fi
 done
 exit $status
