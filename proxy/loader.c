@@ -292,6 +292,8 @@ answer(OpenRequest *request, const PgResult *result)
 		requeue(request);
 		return;
 	}
+	else
+		room_learn(client->room, request->last_version, request->last_event);
 	free_request(request);
 	client_go_live(client);
 }

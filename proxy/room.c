@@ -244,7 +244,7 @@ room_knows(const Room *room, int64_t version, uint64_t event)
 	if (room->version < 0)
 		return false;
 	if (version == room->version)
-		return event == room->event;
+		return room->event != 0 && event == room->event;
 	known = room_event(room, version);
 	return known != NULL && known->event == event;
 }
@@ -472,36 +472,47 @@ room_committed(Room *room, const WireEvent *event)
 		room_want(room, event->version);
 }
 
+/*
+ * Whether what the database says, (version, event) at a time when the room was at sent_at, is another history than the room's:
+ * another event at a version that the room knows (0: nobody knows it yet), or a head below what was committed before. A
+ * sent_at above the room's version is from before the room forgot everything, and proves nothing.
+ */
+static bool
+contradicts(const Room *room, int64_t version, uint64_t event, int64_t sent_at)
+{
+	const RingEvent *known = room_event(room, version);
+	uint64_t		 ours = known != NULL ? known->event : version == room->version ? room->event : 0;
+
+	if (ours != 0 && event != 0 && ours != event)
+		return true;
+	return version < sent_at && sent_at <= room->version;
+}
+
+void
+room_learn(Room *room, int64_t version, uint64_t event)
+{
+	if (version == room->version && room->event == 0)
+		room->event = event;
+}
+
 void
 room_fetched(Room *room, const WireEvent *event)
 {
-	const RingEvent *known;
-
 	if (room->version < 0)
 		return;
 	if (event->version == room->version + 1)
-	{
 		append(room, event);
-		return;
-	}
-	known = room_event(room, event->version);
-	if ((event->version == room->version && event->event != room->event) ||
-		(known != NULL && known->event != event->event))
+	else if (contradicts(room, event->version, event->event, 0))
 		history_changed(room, NULL);
+	else
+		room_learn(room, event->version, event->event);
 }
 
 bool
 room_observe(Room *room, const Client *client, int64_t version, uint64_t event, int64_t sent_at)
 {
-	const RingEvent *known;
-
-	if (room->version >= 0)
-	{
-		known = room_event(room, version);
-		if (version < sent_at || (event != 0 && version == room->version && event != room->event) ||
-			(event != 0 && known != NULL && known->event != event))
-			history_changed(room, client);
-	}
+	if (room->version >= 0 && contradicts(room, version, event, sent_at))
+		history_changed(room, client);
 	if (room->version < 0 || (room->member_count == 1 && version > room->version))
 	{
 		int64_t target = room->target;
@@ -512,6 +523,7 @@ room_observe(Room *room, const Client *client, int64_t version, uint64_t event, 
 		room_want(room, target);
 		return true;
 	}
+	room_learn(room, version, event);
 	if (version > room->version)
 		room_want(room, version);
 	return version + 1 >= first_version(room);
@@ -520,15 +532,15 @@ room_observe(Room *room, const Client *client, int64_t version, uint64_t event, 
 void
 room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 {
-	const RingEvent *known = room_event(room, version);
-
 	if (room->version < 0)
 		return;
-	if (version < sent_at || (version == room->version && event != room->event) ||
-		(known != NULL && known->event != event))
+	if (contradicts(room, version, event, sent_at))
+	{
 		history_changed(room, NULL);
-	else
-		room_want(room, version);
+		return;
+	}
+	room_learn(room, version, event);
+	room_want(room, version);
 }
 
 /* ---- the stream of one member ---- */

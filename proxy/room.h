@@ -27,7 +27,7 @@ struct Room
 	int64_t key;
 
 	/*
-	 * What this process knows of the document: `version` is the last one in the ring, `event` its id; -1: nothing. Every
+	 * What this process knows of the document: `version` is the last one in the ring, `event` its id (0: not known yet); -1: nothing. Every
 	 * member's position lies between the ring's first version - 1 and ... whatever it was told by `open`.
 	 */
 	int64_t		version;
@@ -97,6 +97,8 @@ void room_answered(Room *room);
  * when the answer is older than the ring reaches: ask again. */
 bool room_observe(Room *room, const Client *client, int64_t version, uint64_t event,
 				  int64_t sent_at) MUST_CHECK;
+/* The id of the event at this version, in case the room does not know it yet. */
+void room_learn(Room *room, int64_t version, uint64_t event);
 /* Whether (version, event) is the head or lies in the ring. */
 bool			 room_knows(const Room *room, int64_t version, uint64_t event);
 const RingEvent *room_event(const Room *room, int64_t version);

@@ -5,7 +5,7 @@ import { eventually } from '../lib/proxy.mjs';
 import { Stand, insert, sleep } from './stand.mjs';
 
 let stand;
-before(async () => { stand = await Stand.start({ config: { ring_events: 20, max_events: 25, max_batch: 3 } }); });
+before(async () => { stand = await Stand.start({ config: { ring_events: 20, max_events: 25, max_batch: 3, heads_check_ms: 500 } }); });
 afterEach(() => stand.closeSockets());
 after(() => stand.finish());
 
@@ -250,6 +250,28 @@ test('open at a position: the missed events, from the ring and from the database
 	const idle = await stand.socket(id, 'bob', { site: 7, last_version: from.version, last_event: from.event, pending: 0 });
 	assert.equal(idle.messages.find((m) => m.type === 'snapshot').version, positions[60].version,
 		'who has nothing pending and is far behind gets a snapshot');
+});
+
+test('a room that was opened page by page knows where it is', async () =>
+{
+	const id = stand.document();
+	const typist = await stand.socket(id, 'alice', { site: 5 });
+	typist.send({ type: 'op', clock: 1, base_version: typist.version, base_event: typist.event,
+		ops: Array.from({ length: 70 }, () => ({ ops: [{ insert: 'x' }] })) });
+	await reaches(typist, typist.version + 70);
+	const { version: first, event: firstEvent } = typist;
+	await stand.closeSockets();
+	await eventually(async () => (await stand.proxy.health()).documents === 0);
+	const position = { last_version: first, last_event: firstEvent, pending: 1 };
+	const alone = await stand.socket(id, 'bob', { site: 6, ...position });
+	assert.deepEqual(versions(alone), upTo(first + 1, first + 70));
+	await sleep(1500); /* a comparison with the heads */
+	assert.equal(alone.closed, null);
+	const second = await stand.socket(id, 'carol', { site: 7, ...position });
+	second.send({ ...insert(second, 1, 'y'), base_version: second.version, base_event: second.event });
+	await second.next('ack');
+	await reaches(alone, first + 71);
+	assert.equal(alone.closed, null);
 });
 
 test('open while others type: the live stream joins without a gap', async () =>
