@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "buf.h"
+#include "pg_params.h"
 #include "util.h"
 #include "wheel.h"
 
@@ -59,44 +59,6 @@ bool pg_is_up(const Pg *pg);
 /* Whether what this server calls committed survives a crash (fsync, full_page_writes, synchronous_commit). */
 bool pg_is_durable(const Pg *pg);
 int	 pg_in_flight(const Pg *pg);
-
-/* ---- parameters: binary values, built in a buffer that is reused ---- */
-
-#define PG_MAX_PARAMS 10
-
-typedef struct PgParams
-{
-	Buf		data;
-	int		count;
-	size_t	offsets[PG_MAX_PARAMS];
-	int		lengths[PG_MAX_PARAMS]; /* -1: NULL */
-	size_t	array_at;
-	int32_t array_count;
-	bool	array_nulls;
-} PgParams;
-
-typedef enum PgElement
-{
-	PG_TYPE_BYTEA = 17,
-	PG_TYPE_INT8 = 20,
-	PG_TYPE_INT4 = 23,
-	PG_TYPE_TEXT = 25
-} PgElement;
-
-void pg_params_init(PgParams *params);
-void pg_params_free(PgParams *params);
-void pg_params_clear(PgParams *params);
-void pg_param_null(PgParams *params);
-void pg_param_bool(PgParams *params, bool value);
-void pg_param_int4(PgParams *params, int32_t value);
-void pg_param_int8(PgParams *params, int64_t value);
-void pg_param_bytes(PgParams *params, const char *data, size_t bytes); /* text as well */
-void pg_array_begin(PgParams *params, PgElement type);
-void pg_array_null(PgParams *params);
-void pg_array_int4(PgParams *params, int32_t value);
-void pg_array_int8(PgParams *params, int64_t value);
-void pg_array_bytes(PgParams *params, const char *data, size_t bytes);
-void pg_array_end(PgParams *params);
 
 /* False when the connection is not up. The parameters are copied. */
 bool pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;

@@ -4,176 +4,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "listener.h"
 #include "log.h"
 #include "presence.h"
 
-#define FIRST_BUCKETS 64
 #define FIRST_RING 16
 #define EVENTS_HEAD_BYTES (sizeof(WIRE_EVENTS_HEAD) - 1)
 #define EVENTS_TAIL_BYTES (sizeof(WIRE_EVENTS_TAIL) - 1)
 
-struct RoomTable
-{
-	Proxy  *proxy;
-	Room  **buckets;
-	size_t	bucket_count; /* a power of two */
-	int64_t count;
-	List	all;
-	List	woken;
-};
-
 static void reset(Room *room);
 
-/* ---- the table ---- */
-
-RoomTable *
-rooms_create(Proxy *proxy)
+void
+room_init_content(Room *room)
 {
-	RoomTable *table = util_alloc_zero(sizeof(*table));
-
-	table->proxy = proxy;
-	table->bucket_count = FIRST_BUCKETS;
-	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
-	list_init(&table->all);
-	list_init(&table->woken);
-	return table;
-}
-
-int64_t
-rooms_count(const RoomTable *table)
-{
-	return table->count;
-}
-
-List *
-rooms_all(RoomTable *table)
-{
-	return &table->all;
-}
-
-/* The key is a hash already. */
-static Room **
-bucket_of(RoomTable *table, int64_t key)
-{
-	return &table->buckets[(uint64_t) key & (table->bucket_count - 1)];
-}
-
-static void
-grow(RoomTable *table)
-{
-	List *node;
-
-	free(table->buckets);
-	table->bucket_count *= 2;
-	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
-	list_each(node, &table->all)
-	{
-		Room  *room = container_of(node, Room, all);
-		Room **bucket = bucket_of(table, room->key);
-
-		room->next = *bucket;
-		*bucket = room;
-	}
-}
-
-Room *
-rooms_find(RoomTable *table, int64_t key)
-{
-	Room *room = *bucket_of(table, key);
-
-	while (room != NULL && room->key != key)
-		room = room->next;
-	return room;
-}
-
-Room *
-rooms_enter(RoomTable *table, const char *doc_id)
-{
-	int64_t key = collab_doc_key(doc_id, strlen(doc_id));
-	Room   *room;
-	Room  **bucket;
-
-	/* two ids with one key cannot both exist in the database, but both can be asked for */
-	for (room = *bucket_of(table, key); room != NULL; room = room->next)
-	{
-		if (room->key == key && strcmp(room->doc_id, doc_id) == 0)
-			return room;
-	}
-	if ((size_t) table->count >= table->bucket_count)
-		grow(table);
-	room = util_alloc_zero(sizeof(*room));
-	room->proxy = table->proxy;
-	room->doc_id = util_strdup(doc_id);
-	room->key = key;
 	room->version = -1;
 	list_init(&room->members);
 	list_init(&room->woken);
 	list_init(&room->fetch);
 	list_init(&room->check);
 	presence_init(room);
-	bucket = bucket_of(table, key);
-	room->next = *bucket;
-	*bucket = room;
-	list_append(&table->all, &room->all);
-	table->count++;
-	return room;
 }
 
-static void
-free_room(Room *room)
+void
+room_free_content(Room *room)
 {
-	RoomTable *table = room->proxy->rooms;
-	Room	 **at = bucket_of(table, room->key);
-
-	while (*at != room)
-		at = &(*at)->next;
-	*at = room->next;
-	list_remove(&room->all);
-	list_remove(&room->woken);
-	table->count--;
 	listener_forget(room);
 	presence_free(room);
 	reset(room);
 	free(room->ring);
-	free(room->doc_id);
-	free(room);
-}
-
-static void
-free_if_idle(Room *room)
-{
-	if (room->member_count == 0 && room->holds == 0)
-		free_room(room);
-}
-
-void
-rooms_destroy(RoomTable *table)
-{
-	while (!list_empty(&table->all))
-		free_room(container_of(table->all.next, Room, all));
-	free(table->buckets);
-	free(table);
-}
-
-void
-rooms_turn_end(RoomTable *table)
-{
-	while (!list_empty(&table->woken))
-	{
-		Room *room = container_of(table->woken.next, Room, woken);
-		List *node;
-
-		list_remove(&room->woken);
-		list_each(node, &room->members)
-		{
-			Client *client = container_of(node, Client, member);
-
-			if (client->state == CLIENT_LIVE)
-				ws_wake(client->conn);
-		}
-	}
 }
 
 /* ---- members ---- */
@@ -188,7 +46,7 @@ void
 room_unhold(Room *room)
 {
 	room->holds--;
-	free_if_idle(room);
+	rooms_free_if_idle(room);
 }
 
 void
@@ -209,7 +67,7 @@ room_leave(Room *room, Client *client)
 	room->member_count--;
 	if (client->state == CLIENT_LIVE)
 		presence_leave(room, client);
-	free_if_idle(room);
+	rooms_free_if_idle(room);
 }
 
 void
@@ -372,8 +230,7 @@ append(Room *room, const WireEvent *event)
 	room->event = event->event;
 	room->ring[room->version & (room->ring_capacity - 1)] = entry;
 	room->ring_count++;
-	if (list_empty(&room->woken))
-		list_append(&room->proxy->rooms->woken, &room->woken);
+	rooms_wake(room);
 	trim(room);
 }
 

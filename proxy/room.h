@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "proxy.h"
+#include "rooms.h"
 
 /* An event as every socket gets it, serialised once. */
 typedef struct RingEvent
@@ -62,16 +63,9 @@ struct Room
 	Buf		   leaves; /* sessions, as elements of `leave` */
 };
 
-RoomTable *rooms_create(Proxy *proxy);
-void	   rooms_destroy(RoomTable *table);
-int64_t	   rooms_count(const RoomTable *table);
-/* All rooms, linked by Room.all. */
-List *rooms_all(RoomTable *table);
-Room *rooms_find(RoomTable *table, int64_t key);
-/* The room of a document, made if need be. Free it by room_release() when nobody joined. */
-Room *rooms_enter(RoomTable *table, const char *doc_id);
-/* Wakes the members of every room that got events. */
-void rooms_turn_end(RoomTable *table);
+/* Called by the table when it makes and frees a room. */
+void room_init_content(Room *room);
+void room_free_content(Room *room);
 
 /* Keeps a room in memory while something is under way for it. */
 void room_hold(Room *room);
