@@ -56,10 +56,14 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_cat
 
 DO $owner$
 DECLARE
+	owner CONSTANT pg_catalog.oid := 'collab_owner'::pg_catalog.regrole;
 	object record;
 BEGIN
-	-- Nothing belongs to a superuser: what runs or is looked up with an owner's rights shall have few.
-	ALTER SCHEMA collab OWNER TO collab_owner;
+	-- Nothing belongs to a superuser: what runs or is looked up with an owner's rights shall have few. What has its owner is left alone,
+	-- because giving a table an owner locks out everybody who uses it.
+	IF (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'collab') OPERATOR(pg_catalog.<>) owner THEN
+		ALTER SCHEMA collab OWNER TO collab_owner;
+	END IF;
 	FOR object IN
 		SELECT c.relkind, c.oid::pg_catalog.regclass AS relation, p.oid::pg_catalog.regprocedure AS routine
 		FROM pg_catalog.pg_depend d
@@ -70,7 +74,8 @@ BEGIN
 				AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
 		WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
 			AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'collab'
-			AND (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'S']::pg_catalog."char"[]) OR p.oid IS NOT NULL)
+			AND (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'S']::pg_catalog."char"[]) AND c.relowner OPERATOR(pg_catalog.<>) owner
+				OR p.proowner OPERATOR(pg_catalog.<>) owner)
 	LOOP
 		IF object.relation IS NOT NULL THEN
 			EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO collab_owner', object.relation);

@@ -38,6 +38,16 @@ test('the script changes nothing when it is run again', () =>
 	assert.equal(state(), once);
 });
 
+test('run again, it waits for nobody who is at work', async () =>
+{
+	const busy = db.session();
+	await busy.query('BEGIN');
+	await busy.query(`SELECT collab.insert_text('doc', 0, '')`);
+	db.sql(`SET lock_timeout = '2s';\n` + script);
+	await busy.query('ROLLBACK');
+	await busy.close();
+});
+
 test('it keeps a password and what a DBA granted', () =>
 {
 	db.sql(`ALTER ROLE collab_proxy PASSWORD 'secret'; GRANT SELECT ON collab.documents TO stranger`);
