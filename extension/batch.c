@@ -35,7 +35,7 @@
 /*
  * Documents of one batch: each takes a place in the shared lock table until the transaction ends.
  */
-#define BATCH_DOCUMENTS_MAX 500
+#define BATCH_DOCUMENTS_MAX 1000
 
 /*
  * Events over which a message is carried in a batch. Further behind, it goes alone, so that the

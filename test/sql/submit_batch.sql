@@ -135,8 +135,8 @@ SELECT DISTINCT tablename ~ '^events' AS events, attname FROM pg_stats WHERE sch
 SELECT collab.drop_document('analyzed');
 
 -- documents of one batch are capped: the lock table is finite
-SELECT count(collab.create_document('cap-' || i)) FROM generate_series(1, 600) i;
-SELECT status, count(*), max(message) FROM collab.submit_batch((SELECT array_agg('cap-' || i ORDER BY collab.document_key('cap-' || i)) FROM generate_series(1, 600) i),
-	array_fill('alice'::text, ARRAY[600]), array_fill(1::bigint, ARRAY[600]), array_fill(1::bigint, ARRAY[600]), array_fill(0::bigint, ARRAY[600]),
-	array_fill(NULL::bigint, ARRAY[600]), array_fill(1, ARRAY[600]), array_fill('[]'::bytea, ARRAY[600])) GROUP BY 1 ORDER BY 1;
-SELECT count(collab.drop_document('cap-' || i)) FROM generate_series(1, 600) i;
+SELECT count(collab.create_document('cap-' || i)) FROM generate_series(1, 1100) i;
+SELECT status, count(*), max(message) FROM collab.submit_batch((SELECT array_agg('cap-' || i ORDER BY collab.document_key('cap-' || i)) FROM generate_series(1, 1100) i),
+	array_fill('alice'::text, ARRAY[1100]), array_fill(1::bigint, ARRAY[1100]), array_fill(1::bigint, ARRAY[1100]), array_fill(0::bigint, ARRAY[1100]),
+	array_fill(NULL::bigint, ARRAY[1100]), array_fill(1, ARRAY[1100]), array_fill('[]'::bytea, ARRAY[1100])) GROUP BY 1 ORDER BY 1;
+SELECT count(collab.drop_document('cap-' || i)) FROM generate_series(1, 1100) i;
