@@ -173,6 +173,27 @@ carry_insert(Carry *carry, int64_t position, const DeltaOp *op)
 	return optree_put_units(piece, &place, DELTA_RETAIN, op->units);
 }
 
+/* The next item that stands for units of the piece's base: inserts are stepped over. NULL at the end. */
+static const OpItem *
+next_of_base(OpTree *piece, OpPlace *place)
+{
+	const OpItem *item;
+
+	for (;;)
+	{
+		if (place->index == place->leaf->node.count)
+		{
+			if (!optree_next_leaf(piece, place))
+				return NULL;
+			continue;
+		}
+		item = optree_item(place->leaf, place->index);
+		if (!optree_is_insert(item))
+			return item;
+		optree_skip(place, item->units - place->offset);
+	}
+}
+
 /*
  * What the event deletes is no longer there to be retained or deleted by the piece; what it inserts
  * there stays.
@@ -193,22 +214,12 @@ carry_delete(Carry *carry, int64_t position, int64_t units)
 		optree_seek(piece, OPTREE_BASE, position, true, &place);
 		while (left > 0)
 		{
-			const OpItem *item;
+			const OpItem *item = next_of_base(piece, &place);
 			int64_t		  cut;
 
-			if (place.index == place.leaf->node.count)
-			{
-				if (!optree_next_leaf(piece, &place))
-					break;
-				continue;
-			}
-			item = optree_item(place.leaf, place.index);
+			if (item == NULL)
+				break;
 			cut = item->units - place.offset;
-			if (optree_is_insert(item))
-			{
-				optree_skip(&place, cut);
-				continue;
-			}
 			if (cut > left)
 				cut = left;
 			if (carry->out != NULL && item->kind != DELTA_DELETE)
@@ -311,22 +322,12 @@ carry_format(Carry *carry, int64_t position, const DeltaOp *op)
 		optree_seek(piece, OPTREE_BASE, position, true, &place);
 		while (left > 0)
 		{
-			const OpItem *item;
+			const OpItem *item = next_of_base(piece, &place);
 			int64_t		  step;
 
-			if (place.index == place.leaf->node.count)
-			{
-				if (!optree_next_leaf(piece, &place))
-					break;
-				continue;
-			}
-			item = optree_item(place.leaf, place.index);
+			if (item == NULL)
+				break;
 			step = item->units - place.offset;
-			if (optree_is_insert(item))
-			{
-				optree_skip(&place, step);
-				continue;
-			}
 			if (step > left)
 				step = left;
 			if (item->kind == DELTA_DELETE)
