@@ -111,7 +111,9 @@ submit_check_limits(const Delta *change)
 	pg_arena_init(&arena);
 	buf_init(&json, pg_alloc(CurrentMemoryContext));
 	delta_print(change, &json);
-	if (json.failed || json.size > (size_t) guc_max_operation_bytes)
+	if (json.failed)
+		errors_raise(COLLAB_NOMEM, &err);
+	if (json.size > (size_t) guc_max_operation_bytes)
 		ereport(ERROR, (errcode(ERRCODE_COLLAB_OPERATION_SIZE),
 						errmsg("operation is larger than %d bytes", guc_max_operation_bytes),
 						errhint("Split it, or raise collab.max_operation_bytes.")));
