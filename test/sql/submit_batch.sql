@@ -75,6 +75,10 @@ SELECT * FROM say(convert_to('  {"ops" : [ {"insert":"\ud83d\ude00"} , {"retain"
 SELECT * FROM say('{"type":"delete","pos":0,"length":1}');
 SELECT * FROM say('[{"insert":null}]');
 
+-- no base is so high that its message is overlooked
+SELECT message, status, version, code, detail FROM rows('{b1,no such,b1}', '{alice,alice,alice}', '{31,31,32}', '{1,1,1}', '{9223372036854775807,9223372036854775807,9223372036854775806}', '{1,1,1}',
+	ARRAY['[{"insert":"lost"}]', '[{"insert":"lost"}]', '[{"insert":"lost"}]']);
+
 -- limits of the message
 SELECT status, code, detail FROM rows('{b1}', '{alice}', '{30}', '{100}', '{1}', '{1001}', array_fill('[]'::text, ARRAY[1001])) LIMIT 2;
 SET collab.max_document_units = 5;
