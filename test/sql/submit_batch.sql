@@ -96,6 +96,13 @@ SELECT message, piece, status, version FROM rows('{far,far,b2,far}', '{alice,ali
 SELECT message, piece, status, version, convert_from(op, 'UTF8') FROM collab.submit_batch('{far}', '{alice}', '{9}', '{1}', '{1}', '{NULL}', '{2}', ARRAY['[{"retain":1},{"insert":"<"}]', '[{"delete":1}]']::bytea[], wait => true);
 SELECT message, piece, status, version, convert_from(op, 'UTF8') FROM collab.submit_batch('{far}', '{alice}', '{9}', '{1}', '{0}', '{NULL}', '{1}', ARRAY['[]']::bytea[], wait => true);
 
+-- so does one that is behind by few, but large changes
+SELECT collab.create_document('heavy');
+SELECT count(status) FROM generate_series(1, 20) i, collab.submit_batch('{heavy}', '{bob}', '{1}', ARRAY[i], ARRAY[i - 1], '{NULL}', '{1}', ARRAY[convert_to('[{"insert":"' || repeat('é', 450000) || '"}]', 'UTF8')]);
+SELECT message, piece, status, version FROM rows('{heavy,heavy}', '{alice,carol}', '{9,10}', '{1,1}', '{1,18}', '{1,1}', '{[],[]}');
+SELECT status, version FROM collab.submit_batch('{heavy}', '{alice}', '{9}', '{1}', '{1}', '{NULL}', '{1}', '{[]}', wait => true);
+SELECT collab.drop_document('heavy');
+
 -- what only a broken proxy sends is an error of the statement
 SELECT * FROM collab.submit_batch('{b1}', '{}', '{1}', '{1}', '{1}', '{1}', '{1}', '{x}');
 SELECT * FROM collab.submit_batch('{b1}', '{a}', '{1}', '{1,2}', '{1}', '{1}', '{1}', '{x}');
