@@ -43,6 +43,9 @@
  */
 #define BATCH_TAIL_LIMIT 1000
 
+/* What is held of the histories of all documents of a batch; each gets TAIL_BYTES_MAX at most. */
+#define BATCH_BYTES_MAX ((size_t) 64 * 1024 * 1024)
+
 /* What a keystroke's change needs lies on the stack. */
 #define ARENA_SPACE 1024
 
@@ -91,6 +94,7 @@ typedef struct Batch
 	int			   nsorted;	  /* without those that are refused already */
 	BatchDocument *documents; /* by key */
 	int			   ndocuments;
+	size_t		   bytes; /* of ops held in their tails */
 } Batch;
 
 /* ---- arguments ---- */
@@ -328,6 +332,8 @@ find_document(int64 key, int64 from, StoreReader *reader, DocumentRow *out)
 static void
 open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapshot snapshot)
 {
+	size_t		left = BATCH_BYTES_MAX - Min(batch->bytes, BATCH_BYTES_MAX);
+	TailLimit	limit = {.events = BATCH_TAIL_LIMIT, .bytes = Min(left, TAIL_BYTES_MAX)};
 	int64		from = lowest_base(batch, document);
 	DocumentRow row;
 	bool		found;
@@ -339,7 +345,8 @@ open_document(Batch *batch, BatchDocument *document, StoreReader *reader, Snapsh
 	found = find_document(document->key, from, reader, &row);
 	if (found)
 	{
-		tail_open(&document->tail, &row, from, BATCH_TAIL_LIMIT, reader, snapshot);
+		tail_open(&document->tail, &row, from, &limit, reader, snapshot);
+		batch->bytes += document->tail.bytes;
 		if (document->tail.version == 0 && from > 0)
 			found = store_reader_document(reader, document->key, &row, NULL);
 	}

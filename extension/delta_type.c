@@ -3,6 +3,7 @@
 
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -59,8 +60,6 @@ input_sqlstate(CollabStatus status, int invalid)
 {
 	switch (status)
 	{
-		case COLLAB_NOMEM:
-			return ERRCODE_OUT_OF_MEMORY;
 		case COLLAB_LIMIT:
 			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 		default:
@@ -74,13 +73,20 @@ input_message(CollabStatus status, const char *invalid)
 {
 	switch (status)
 	{
-		case COLLAB_NOMEM:
-			return "out of memory while reading a value of type collab.delta";
 		case COLLAB_LIMIT:
 			return "value is too large or too deeply nested for type collab.delta";
 		default:
 			return invalid;
 	}
+}
+
+/* Neither an interrupt nor a lack of memory says anything about the value. */
+static void
+check_memory(CollabStatus status, const CollabError *err)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (status == COLLAB_NOMEM)
+		errors_raise(status, err);
 }
 
 PG_FUNCTION_INFO_V1(delta_in);
@@ -96,6 +102,7 @@ delta_in(PG_FUNCTION_ARGS)
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_parse(&arena, json, strlen(json), &delta_limits_none, &delta, &err);
+	check_memory(status, &err);
 	if (status != COLLAB_OK)
 		COLLAB_INPUT_ERROR(
 			fcinfo,
@@ -149,6 +156,7 @@ delta_recv(PG_FUNCTION_ARGS)
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_decode(&arena, (const uint8_t *) data, bytes, &delta, &err);
+	check_memory(status, &err);
 	if (status != COLLAB_OK)
 		ereport(ERROR,
 				(errcode(input_sqlstate(status, ERRCODE_INVALID_BINARY_REPRESENTATION)),
@@ -193,6 +201,7 @@ delta_from_jsonb(PG_FUNCTION_ARGS)
 
 	arena_init_buffer(&arena, pg_alloc(CurrentMemoryContext), scratch, sizeof(scratch));
 	status = delta_parse(&arena, json, strlen(json), &delta_limits_none, &delta, &err);
+	check_memory(status, &err);
 	if (status != COLLAB_OK)
 		ereport(ERROR, (errcode(input_sqlstate(status, ERRCODE_INVALID_PARAMETER_VALUE)),
 						errmsg_internal(

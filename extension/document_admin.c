@@ -143,13 +143,14 @@ PG_FUNCTION_INFO_V1(drop_document);
 Datum
 drop_document(PG_FUNCTION_ARGS)
 {
-	text		*doc_id = PG_GETARG_TEXT_PP(0);
-	const char	*id = VARDATA_ANY(doc_id);
-	size_t		 bytes = VARSIZE_ANY_EXHDR(doc_id);
-	DocumentRow	 document;
-	StoreReader *reader;
-	Tail		 tail;
-	bool		 found = false;
+	static const TailLimit head_only = {.events = 1};
+	text				  *doc_id = PG_GETARG_TEXT_PP(0);
+	const char			  *id = VARDATA_ANY(doc_id);
+	size_t				   bytes = VARSIZE_ANY_EXHDR(doc_id);
+	DocumentRow			   document;
+	StoreReader			  *reader;
+	Tail				   tail;
+	bool				   found = false;
 
 	submit_enter("collab.drop_document()");
 	if (store_doc_id_valid(id, bytes))
@@ -161,7 +162,7 @@ drop_document(PG_FUNCTION_ARGS)
 		{
 			/* Not even a drop may rest on what the transaction cannot see. */
 			reader = store_reader_open(GetActiveSnapshot());
-			tail_open(&tail, &document, PG_INT64_MAX, 1, reader, GetActiveSnapshot());
+			tail_open(&tail, &document, PG_INT64_MAX, &head_only, reader, GetActiveSnapshot());
 			store_reader_close(reader);
 			store_delete_document(document.key, GetActiveSnapshot());
 			changes_note(document.key, CHANGES_DROPPED);

@@ -1,6 +1,8 @@
 /* errors.c - the one place where a status of the core becomes a SQLSTATE, a message and a hint. */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "errors.h"
 
 int
@@ -40,6 +42,9 @@ errors_detail(const CollabError *err)
 void
 errors_raise(CollabStatus status, const CollabError *err)
 {
+	/* What looks like a lack of memory, or like anything, may be the way out of a cancelled query. */
+	CHECK_FOR_INTERRUPTS();
+
 	if (status == COLLAB_NOMEM)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 						errdetail("Failed while working on a delta.")));

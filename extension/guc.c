@@ -9,6 +9,7 @@ char *guc_user_id = NULL;
 int	  guc_max_operation_bytes = 1024 * 1024;
 int	  guc_max_document_units = 16 * 1024 * 1024;
 int	  guc_notify_interval = 5;
+int	  guc_notifier_idle_timeout = 60;
 int	  guc_head_cache_size = 16 * 1024;
 char *guc_worker_role = NULL;
 
@@ -58,6 +59,11 @@ guc_init(void)
 		"collab.notify_interval", "Shortest time between two notifications of changed documents.",
 		"Applies where the library is preloaded; otherwise every transaction notifies by itself.",
 		&guc_notify_interval, 5, 1, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.notifier_idle_timeout", "Time without edits after which a database's notifier leaves.",
+		"It gives its background worker back, and comes again with the next edits; 0 keeps it for ever.",
+		&guc_notifier_idle_timeout, 60, 0, 24 * 60 * 60, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"collab.head_cache_size", "Memory that each session may spend on remembered documents.",

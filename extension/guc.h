@@ -12,6 +12,9 @@ extern int guc_max_document_units;
 /* How long the notifier gathers before it notifies, in milliseconds. */
 extern int guc_notify_interval;
 
+/* Seconds without edits after which a notifier leaves; 0: never. */
+extern int guc_notifier_idle_timeout;
+
 /* Memory that each backend may spend on remembered documents, in kB. */
 extern int guc_head_cache_size;
 

@@ -1,6 +1,7 @@
 /* head_cache.c - a bounded, throw-away cache of replayed documents in each backend. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -16,8 +17,9 @@
 /*
  * An entry claims nothing about the present: it is the content of a document at (version, id of the
  * event at that version), and is used only where that event is in the history that the current
- * snapshot shows. So what a rollback undid, and what was restored, dropped or created again, is
- * recognised at the next use, and no callback needs to clean up.
+ * snapshot shows. So what others undid, and what was restored, dropped or created again, is
+ * recognised at the next use. What this session's transaction itself made and undid is forgotten: while the clock
+ * stands behind the head, an event that takes its place may have its id.
  */
 struct HeadContent
 {
@@ -28,10 +30,12 @@ struct HeadContent
 	int64		  event;
 	uint64		  used;		/* the larger, the more recent */
 	bool		  changing; /* an error left it half-way */
+	bool		  fresh;	/* this transaction changed it, perhaps by what is not committed */
 };
 
 static HeadContent cache[CACHE_ENTRIES];
 static uint64	   uses = 0;
+static bool		   any_fresh = false;
 
 static void
 forget(HeadContent *content)
@@ -39,6 +43,56 @@ forget(HeadContent *content)
 	if (content->context != NULL)
 		MemoryContextDelete(content->context);
 	memset(content, 0, sizeof(HeadContent));
+}
+
+static void
+settle(bool undone)
+{
+	int i;
+
+	if (!any_fresh)
+		return;
+	for (i = 0; i < CACHE_ENTRIES; i++)
+	{
+		if (!cache[i].fresh)
+			continue;
+		cache[i].changing |= undone;
+		cache[i].fresh = false;
+	}
+	any_fresh = false;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT)
+		settle(false);
+	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		settle(true);
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		settle(true);
+}
+
+/* From here on until the transaction's end the content may be what is undone. */
+static void
+begin_change(HeadContent *content)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(at_transaction_end, NULL);
+		RegisterSubXactCallback(at_subtransaction_end, NULL);
+		registered = true;
+	}
+	content->changing = true;
+	content->fresh = true;
+	any_fresh = true;
 }
 
 /*
@@ -156,12 +210,12 @@ head_cache_get(Tail *tail)
 
 	if (content->context != NULL && content->changing)
 		forget(content);
-	content->changing = true;
+	begin_change(content);
 	if (content->context != NULL && !catch_up_stored(content, tail, &arena))
 		forget(content);
 	if (content->context == NULL)
 		load(content, tail);
-	content->changing = true;
+	begin_change(content);
 	for (version = Max(content->version + 1, tail->first_op); version <= tail->version; version++)
 		apply_event(content, tail_event(tail, version), &arena);
 	arena_free(&arena);
@@ -189,7 +243,7 @@ head_content_apply(HeadContent *content, const Delta *change, const Tail *tail)
 {
 	CollabError err = {0};
 
-	content->changing = true;
+	begin_change(content);
 	errors_check(replay_apply(content->replay, change, &err), &err);
 	content->version = tail->version;
 	content->event = tail->event;

@@ -24,8 +24,7 @@
  */
 #define START_HOLD_OFF_MS 5000
 
-/* Each that fails makes the next one wait longer, so that the log is not filled. */
-#define START_HOLD_OFF_MAX_MS (5 * 60 * 1000)
+static BackgroundWorkerHandle *handles[RING_SLOTS]; /* of those that were started, until they end */
 
 static void
 fill_worker(BackgroundWorker *worker, const char *name, const char *function)
@@ -83,6 +82,24 @@ worker_role(void)
 	return role;
 }
 
+/* Who never attached is not expected any longer. */
+static void
+look_after_notifiers(void)
+{
+	int i;
+
+	for (i = 0; i < RING_SLOTS; i++)
+	{
+		pid_t pid;
+
+		if (handles[i] == NULL || GetBackgroundWorkerPid(handles[i], &pid) != BGWH_STOPPED)
+			continue;
+		ring_start_ended(i);
+		pfree(handles[i]);
+		handles[i] = NULL;
+	}
+}
+
 static void
 start_notifier(int slot, Oid database)
 {
@@ -94,10 +111,12 @@ start_notifier(int slot, Oid database)
 	if (!OidIsValid(role))
 	{
 		ring_hold_off(slot, START_HOLD_OFF_MS);
+		ring_start_ended(slot);
 		return;
 	}
+	/* Each that fails makes the next one wait longer, so that the log is not filled. */
 	hold_off = (int64) START_HOLD_OFF_MS * ring_count_start(slot);
-	ring_hold_off(slot, (int) Min(hold_off, START_HOLD_OFF_MAX_MS));
+	ring_hold_off(slot, (int) Min(hold_off, RING_HOLD_OFF_MAX_MS));
 
 	fill_worker(&worker, "collab notifier", "collab_notifier_main");
 	/* Never by the postmaster: this process starts it again if there is something to tell. */
@@ -106,9 +125,16 @@ start_notifier(int slot, Oid database)
 	worker.bgw_main_arg = Int32GetDatum(slot);
 	memcpy(worker.bgw_extra, &database, sizeof(Oid));
 	memcpy(worker.bgw_extra + sizeof(Oid), &role, sizeof(Oid));
-	if (RegisterDynamicBackgroundWorker(&worker, NULL))
+	if (handles[slot] != NULL)
+		pfree(handles[slot]);
+	handles[slot] = NULL;
+	if (RegisterDynamicBackgroundWorker(&worker, &handles[slot]))
+	{
 		reported = false;
-	else if (!reported)
+		return;
+	}
+	ring_start_ended(slot);
+	if (!reported)
 	{
 		ereport(LOG, (errmsg("collab could not start a notifier: no background worker slots are free"),
 					  errhint("Raise max_worker_processes.")));
@@ -140,6 +166,7 @@ collab_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 
+		look_after_notifiers();
 		while ((slot = ring_next_wanted(&database, &wait_ms)) >= 0)
 			start_notifier(slot, database);
 

@@ -94,6 +94,11 @@ message_refuse_status(Message *message, int i, CollabStatus status, const Collab
 {
 	const char *reason = err->message[0] != '\0' ? err->message : collab_status_name(status);
 
+	/* The piece may do better later, or elsewhere: it must not be refused for good. */
+	CHECK_FOR_INTERRUPTS();
+	if (status == COLLAB_NOMEM)
+		errors_raise(status, err);
+
 	if (message->count > 1)
 		message_refuse(message, i, errors_sqlstate(status), "piece %d: %s", i, reason);
 	else
@@ -388,7 +393,9 @@ accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampT
 
 	buf_init(&op, pg_alloc(CurrentMemoryContext));
 	delta_encode(piece, &op);
-	if (op.failed || op.size > MaxAllocSize / 2)
+	if (op.failed)
+		errors_raise(COLLAB_NOMEM, &err);
+	if (op.size > MaxAllocSize / 2)
 	{
 		message_refuse(message, i, ERRCODE_COLLAB_OPERATION_SIZE, "operation is too large to be stored");
 		return false;

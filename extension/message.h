@@ -67,7 +67,7 @@ extern void message_init(Message *message, int count);
 extern void message_refuse(Message *message, int i, int sqlstate, const char *fmt, ...)
 	pg_attribute_printf(4, 5);
 
-/* The same for what the core reported. */
+/* The same for what the core reported. Raises where that is an interrupt or a lack of memory. */
 extern void message_refuse_status(Message *message, int i, CollabStatus status, const CollabError *err);
 
 /* Nothing is done about the whole message now. */

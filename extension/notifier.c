@@ -47,11 +47,13 @@ notify(int count, bool everything)
 	return exists;
 }
 
-static void
+/* False: nobody woke us in this time; 0 is for ever. */
+static bool
 wait_latch(long milliseconds)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0),
-					 milliseconds, PG_WAIT_EXTENSION);
+	int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds > 0 ? WL_TIMEOUT : 0),
+						   milliseconds, PG_WAIT_EXTENSION);
+
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -59,6 +61,7 @@ wait_latch(long milliseconds)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
+	return (events & WL_LATCH_SET) != 0;
 }
 
 void
@@ -91,10 +94,11 @@ collab_notifier_main(Datum arg)
 
 		if (ring_must_leave())
 			proc_exit(0);
-		if (due > 0)
+		/* More than the interval: the clock was set back. */
+		if (due > 0 && due <= guc_notify_interval)
 		{
 			/* Just notified: gather. A database that is quiet is notified at once. */
-			wait_latch(due);
+			(void) wait_latch(due);
 			continue;
 		}
 
@@ -105,7 +109,11 @@ collab_notifier_main(Datum arg)
 			if (!notify(count, everything))
 				proc_exit(0);
 		}
-		else
-			wait_latch(-1);
+		else if (!wait_latch(guc_notifier_idle_timeout * 1000L))
+		{
+			/* The workers of a server are few. What is pushed from now on has the launcher start another one. */
+			ring_retire();
+			proc_exit(0);
+		}
 	}
 }

@@ -1,15 +1,36 @@
 /* pg_alloc.c - the core's allocator over palloc. */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "errors.h"
 #include "pg_alloc.h"
 
+/*
+ * What one call may hold in an arena: more than twice the largest value is no honest work, and would take the
+ * machine down.
+ */
+#define ARENA_LIMIT (2 * (size_t) MaxAllocSize)
+
+/* Would CHECK_FOR_INTERRUPTS raise? */
+static inline bool
+interrupted(void)
+{
+	return unlikely(InterruptPending) && InterruptHoldoffCount == 0 && CritSectionCount == 0 &&
+		   (ProcDiePending || (QueryCancelPending && QueryCancelHoldoffCount == 0));
+}
+
+/*
+ * The core knows no interrupts, but whatever takes long takes memory: it gets none any more and unwinds. Whoever reports
+ * a failure of the core checks for interrupts first.
+ */
 static void *
 context_alloc(void *ctx, size_t size)
 {
+	if (interrupted())
+		return NULL;
 	/* An invalid size raises in spite of NO_OOM. */
 	if (unlikely(!AllocHugeSizeIsValid(size)))
 		return NULL;
@@ -39,6 +60,7 @@ void
 pg_arena_init(Arena *arena)
 {
 	arena_init(arena, pg_alloc(CurrentMemoryContext));
+	arena->limit = ARENA_LIMIT;
 }
 
 void
@@ -50,12 +72,13 @@ pg_buf_init(Buf *buf)
 void
 pg_buf_check(const Buf *buf)
 {
-	if (buf->failed)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("Failed while building a result.")));
+	CHECK_FOR_INTERRUPTS();
 	if (!AllocSizeIsValid(buf->size + VARHDRSZ))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("result of %zu bytes exceeds the maximum size of a value", buf->size)));
+	if (buf->failed)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("Failed while building a result.")));
 }
 
 struct varlena *

@@ -9,11 +9,12 @@
 
 /*
  * Takes memory from `context` and gives NULL, not an error, when there is none: so the core unwinds by itself and its
- * caller raises. Chunks above 1 GB are allowed; who makes a datum of one checks its size.
+ * caller raises. There is none, too, once the query is cancelled or the session terminated: then the error is that, see
+ * errors_raise. Chunks above 1 GB are allowed; who makes a datum of one checks its size.
  */
 CollabAlloc pg_alloc(MemoryContext context);
 
-/* An arena in the current context. It needs no arena_free: it goes with the context. */
+/* An arena in the current context, of limited size. It needs no arena_free: it goes with the context. */
 void pg_arena_init(Arena *arena);
 
 /* Raises where the writer ran out of memory or a datum cannot be that large. */

@@ -15,12 +15,6 @@
 #include "utility_hook.h"
 
 /*
- * Databases of one server that can have a notifier. In the others transactions notify by
- * themselves.
- */
-#define RING_SLOTS 32
-
-/*
  * How long a command on a database waits for its notifier to leave; PostgreSQL itself waits 5 s for
  * other sessions.
  */
@@ -40,6 +34,7 @@ typedef struct RingSlot
 	pid_t		notifier;	/* 0: none */
 	Latch	   *latch;		/* the notifier's */
 	bool		wanted;		/* start a notifier */
+	bool		starting;	/* one is on its way: it may be in the database before it attaches */
 	bool		asleep;		/* the notifier found nothing and wants to be woken */
 	bool		leave;		/* the notifier shall exit */
 	bool		check;		/* the notifier shall see whether the extension is still there */
@@ -61,6 +56,7 @@ static Ring *ring = NULL;	   /* NULL: not preloaded */
 static int	 my_slot = -1;	   /* of my database, once known */
 static bool	 attached = false; /* I am the notifier of my_slot */
 static bool	 draining = false; /* what was drained is not told yet */
+static bool	 retired = false;  /* leaves for want of work */
 
 static shmem_request_hook_type next_shmem_request = NULL;
 static shmem_startup_hook_type next_shmem_startup = NULL;
@@ -141,7 +137,7 @@ take_slot(void)
 		{
 			RingSlot *s = &ring->slots[slot];
 
-			s->wanted = s->asleep = s->leave = s->check = s->everything = false;
+			s->wanted = s->starting = s->asleep = s->leave = s->check = s->everything = false;
 			s->not_before = 0;
 			s->starts = 0;
 			s->count = 0;
@@ -252,7 +248,8 @@ detach(int code, Datum arg)
 			slot->everything = true;
 			slot->count = 0;
 		}
-		slot->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
+		if (!retired)
+			slot->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
 	}
 	LWLockRelease(slot->lock);
 	wake_launcher();
@@ -264,11 +261,11 @@ ring_attach(int slot_number, Oid database)
 	RingSlot *slot = &ring->slots[slot_number];
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	if (slot->database == database && slot->notifier == 0)
+	if (slot->database == database && slot->notifier == 0 && !slot->leave)
 	{
 		slot->notifier = MyProcPid;
 		slot->latch = MyLatch;
-		slot->wanted = slot->asleep = slot->leave = false;
+		slot->wanted = slot->starting = slot->asleep = false;
 		slot->check = true;
 		slot->not_before = 0;
 		slot->starts = 0;
@@ -305,6 +302,12 @@ ring_drained(void)
 	draining = false;
 }
 
+void
+ring_retire(void)
+{
+	retired = true;
+}
+
 bool
 ring_must_leave(void)
 {
@@ -337,9 +340,14 @@ detach_launcher(int code, Datum arg)
 void
 ring_attach_launcher(void)
 {
+	int i;
+
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	ring->launcher = MyLatch;
 	LWLockRelease(ring->lock);
+	/* What became of the starts of the launcher before nobody knows. */
+	for (i = 0; i < RING_SLOTS; i++)
+		ring_start_ended(i);
 	before_shmem_exit(detach_launcher, (Datum) 0);
 }
 
@@ -355,15 +363,17 @@ ring_next_wanted(Oid *database, long *wait_ms)
 	{
 		RingSlot *slot = &ring->slots[i];
 
-		LWLockAcquire(slot->lock, LW_SHARED);
-		if (OidIsValid(slot->database) && slot->notifier == 0 && !slot->leave &&
+		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+		if (OidIsValid(slot->database) && slot->notifier == 0 && !slot->starting && !slot->leave &&
 			(slot->wanted || slot->count > 0 || slot->everything))
 		{
 			long wait = TimestampDifferenceMilliseconds(now, slot->not_before);
 
-			if (wait <= 0)
+			/* Nothing is held off for so long: the clock was set back. */
+			if (wait <= 0 || wait > RING_HOLD_OFF_MAX_MS)
 			{
 				*database = slot->database;
+				slot->starting = true;
 				found = i;
 			}
 			else if (*wait_ms < 0 || wait < *wait_ms)
@@ -382,6 +392,19 @@ ring_hold_off(int slot_number, int milliseconds)
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	if (slot->notifier == 0)
 		slot->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+	LWLockRelease(slot->lock);
+}
+
+void
+ring_start_ended(int slot_number)
+{
+	RingSlot *slot = &ring->slots[slot_number];
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	slot->starting = false;
+	/* The wish that it leave ends with it. */
+	if (slot->notifier == 0)
+		slot->leave = false;
 	LWLockRelease(slot->lock);
 }
 
@@ -425,12 +448,12 @@ ring_expel(Oid database)
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	slot->wanted = false;
-	slot->leave = slot->notifier != 0;
+	slot->leave = slot->notifier != 0 || slot->starting;
 	if (slot->latch != NULL)
 		SetLatch(slot->latch);
 	LWLockRelease(slot->lock);
 
-	for (waited = 0; slot->notifier != 0 && waited < EXPEL_TIMEOUT_MS; waited += 10)
+	for (waited = 0; (slot->notifier != 0 || slot->starting) && waited < EXPEL_TIMEOUT_MS; waited += 10)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
@@ -438,7 +461,7 @@ ring_expel(Oid database)
 	}
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	if (slot->notifier == 0)
+	if (slot->notifier == 0 && !slot->starting)
 		slot->leave = false;
 	LWLockRelease(slot->lock);
 }

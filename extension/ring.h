@@ -12,6 +12,12 @@
 #define RING_CAPACITY 2048
 
 /*
+ * Databases of one server that can have a notifier. In the others transactions notify by
+ * themselves.
+ */
+#define RING_SLOTS 32
+
+/*
  * Called by _PG_init. Where the library is preloaded: reserves shared memory and registers the
  * launcher.
  */
@@ -48,6 +54,9 @@ extern bool ring_drain(Change *changes, int *count, bool *everything);
 /* The last drained changes were told: an exit from now on need not have them told again. */
 extern void ring_drained(void);
 
+/* This process leaves for want of work: the next edit may have another one at once. */
+extern void ring_retire(void);
+
 /* Somebody wants this process gone. */
 extern bool ring_must_leave(void);
 
@@ -58,14 +67,20 @@ extern bool ring_must_check(void);
 
 extern void ring_attach_launcher(void);
 
+/* The longest that a slot is held off. */
+#define RING_HOLD_OFF_MAX_MS (5 * 60 * 1000)
+
 /*
  * A slot whose database wants a notifier and may have one now, or -1; then `wait_ms` says when to
- * look again (-1: when woken).
+ * look again (-1: when woken). Its notifier counts as starting until it attaches or ring_start_ended is called.
  */
 extern int ring_next_wanted(Oid *database, long *wait_ms);
 
 /* Nothing more is started for this slot for a while, unless a notifier attaches. */
 extern void ring_hold_off(int slot, int milliseconds);
+
+/* The process that was to become its notifier is no more, or was never made. */
+extern void ring_start_ended(int slot);
 
 /* How many were started since the last that attached, this one included. */
 extern int ring_count_start(int slot);

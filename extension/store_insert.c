@@ -4,6 +4,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -21,18 +22,25 @@ void
 store_refuse_triggers(Relation rel, bool deleting)
 {
 	TriggerDesc *desc = rel->trigdesc;
-	bool		 unsupported;
+	bool		 unsupported = false;
+	int			 i;
 
 	if (likely(desc == NULL))
 		return;
 
-	if (deleting)
-		unsupported = desc->trig_delete_before_row || desc->trig_delete_after_row ||
-					  desc->trig_delete_before_statement || desc->trig_delete_after_statement;
-	else
-		unsupported = desc->trig_insert_before_row || desc->trig_insert_instead_row ||
-					  desc->trig_insert_before_statement || desc->trig_insert_after_statement ||
-					  desc->trig_insert_new_table;
+	/* The summary in the descriptor counts disabled ones, too. */
+	for (i = 0; i < desc->numtriggers; i++)
+	{
+		const Trigger *trigger = &desc->triggers[i];
+
+		if (trigger->tgenabled == TRIGGER_DISABLED)
+			continue;
+		if (deleting)
+			unsupported |= TRIGGER_FOR_DELETE(trigger->tgtype);
+		else if (TRIGGER_FOR_INSERT(trigger->tgtype))
+			unsupported |= !(TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_AFTER(trigger->tgtype)) ||
+						   trigger->tgnewtable != NULL;
+	}
 
 	if (unsupported)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -40,11 +40,12 @@ submit_leave(void)
 void
 edit_begin(Edit *edit, text *doc_id, int64 base_version)
 {
-	const char	*id = VARDATA_ANY(doc_id);
-	size_t		 bytes = VARSIZE_ANY_EXHDR(doc_id);
-	DocumentRow	 document;
-	StoreReader *reader;
-	Snapshot	 snapshot;
+	const TailLimit limit = {.events = EDIT_TAIL_LIMIT, .bytes = TAIL_BYTES_MAX};
+	const char	   *id = VARDATA_ANY(doc_id);
+	size_t			bytes = VARSIZE_ANY_EXHDR(doc_id);
+	DocumentRow		document;
+	StoreReader	   *reader;
+	Snapshot		snapshot;
 
 	edit->author = users_register_current();
 
@@ -62,7 +63,7 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 		tail_check_missing(collab_doc_key(id, bytes));
 		store_refuse_missing(id, bytes);
 	}
-	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, EDIT_TAIL_LIMIT, reader,
+	tail_open(&edit->tail, &document, base_version < 0 ? PG_INT64_MAX : base_version, &limit, reader,
 			  snapshot);
 	store_reader_close(reader);
 }
@@ -111,7 +112,9 @@ submit_check_limits(const Delta *change)
 	pg_arena_init(&arena);
 	buf_init(&json, pg_alloc(CurrentMemoryContext));
 	delta_print(change, &json);
-	if (json.failed || json.size > (size_t) guc_max_operation_bytes)
+	if (json.failed)
+		errors_raise(COLLAB_NOMEM, &err);
+	if (json.size > (size_t) guc_max_operation_bytes)
 		ereport(ERROR, (errcode(ERRCODE_COLLAB_OPERATION_SIZE),
 						errmsg("operation is larger than %d bytes", guc_max_operation_bytes),
 						errhint("Split it, or raise collab.max_operation_bytes.")));

@@ -100,17 +100,19 @@ tail_check_missing(int64 key)
  * caller gets.
  */
 static void
-read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
+read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, const TailLimit *limit)
 {
 	StoreScan  *scan = store_reader_events(reader, tail->document.key, bound);
 	StoredEvent event;
 
-	while (tail->count < limit && store_scan_next_row(scan, &event))
+	while (tail->count < limit->events && (tail->count == 0 || tail->bytes < limit->bytes) &&
+		   store_scan_next_row(scan, &event))
 	{
 		if (event.version > from)
 		{
 			store_scan_fetch_op(scan, &event);
 			copy_op(tail, &event);
+			tail->bytes += event.op_bytes;
 		}
 		reserve(tail);
 		tail->events[tail->count++] = event;
@@ -121,10 +123,11 @@ read_down(Tail *tail, StoreReader *reader, int64 bound, int64 from, int limit)
 }
 
 void
-tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader,
+tail_open(Tail *tail, const DocumentRow *document, int64 from, const TailLimit *limit, StoreReader *reader,
 		  Snapshot snapshot)
 {
-	int i;
+	static const TailLimit head_only = {.events = 1};
+	int					   i;
 
 	memset(tail, 0, sizeof(Tail));
 	tail->document = *document;
@@ -136,7 +139,7 @@ tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreR
 	read_down(tail, reader, from, from, limit);
 	/* A base beyond the head, or none: the head is wanted all the same. */
 	if (tail->count == 0 && from > 0)
-		read_down(tail, reader, 0, from, 1);
+		read_down(tail, reader, 0, from, &head_only);
 
 	for (i = 0; i < tail->count / 2; i++)
 	{

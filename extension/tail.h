@@ -29,15 +29,25 @@ typedef struct Tail
 	int			 count;
 	int			 capacity;
 	int			 added;
+	size_t		 bytes; /* of the ops that were read */
 } Tail;
 
+/* How much of a document's history is held at once; what lies before it is streamed, or left for later. */
+typedef struct TailLimit
+{
+	int	   events;
+	size_t bytes; /* of ops; one event more may be read */
+} TailLimit;
+
+#define TAIL_BYTES_MAX ((size_t) 16 * 1024 * 1024)
+
 /*
- * Reads the head and the events down to version `from` (one descending range scan), but not more
- * than `limit`; of `from` itself, which is what pieces stand on, without its op. In REPEATABLE READ
+ * Reads the head and the events down to version `from` (one descending range scan), but not much more
+ * than `limit`, and at least the head; of `from` itself, which is what pieces stand on, without its op. In REPEATABLE READ
  * and above, raises 40001 where the transaction sees another head.
  */
-extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, int limit, StoreReader *reader,
-					  Snapshot snapshot);
+extern void tail_open(Tail *tail, const DocumentRow *document, int64 from, const TailLimit *limit,
+					  StoreReader *reader, Snapshot snapshot);
 
 /*
  * For a document that is not there: raises 40001 where a transaction in REPEATABLE READ or above

@@ -278,6 +278,56 @@ test('DROP EXTENSION sends the notifier away, CREATE EXTENSION brings it back', 
 	await wakeNotifier(two);
 });
 
+test('a notifier that is just starting is sent away, too', async () =>
+{
+	const two = cluster.createDatabase('slow');
+	const blocker = cluster.session();
+	const start = performance.now();
+	/* who edits and who drops are connected already: nobody gets in while the lock is held */
+	const dropping = cluster.session();
+	await dropping.query('SELECT 1');
+	const editing = two.session();
+	await editing.query('SELECT 1');
+	await blocker.query('BEGIN');
+	await blocker.query('LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
+	await editing.query(`SELECT collab.create_document('x', 'hello')`);
+	await editing.close();
+	await sleep(300); /* the worker waits for the lock */
+	const dropped = dropping.query('DROP DATABASE slow');
+	await sleep(700);
+	await blocker.query('ROLLBACK');
+	await dropped;
+	console.log(`# dropped after ${(performance.now() - start).toFixed(0)} ms`);
+	await dropping.close();
+	await blocker.close();
+});
+
+test('a notifier with nothing to do gives its worker back; edits go on reaching who listens', async () =>
+{
+	const two = cluster.createDatabase('idle');
+	const second = await Listener.open(two);
+	cluster.sql(`ALTER SYSTEM SET collab.notifier_idle_timeout = '1s'`);
+	cluster.sql('SELECT pg_reload_conf()');
+	two.sql(`SELECT collab.create_document('here')`);
+	const key = hexKey(two, 'here');
+	let version = 0;
+	for (let round = 0; round < 3; round++)
+	{
+		await wakeNotifier(two);
+		await until(() => notifierPid(two) === 0, 'its end', 5000);
+		for (let i = 0; i < 3; i++)
+		{
+			two.sql(`SELECT collab.insert_text('here', 0, 'x')`);
+			const took = await second.expect(`${key}:${++version}`, 2000);
+			assert.ok(took < 500, `${took} ms`);
+		}
+	}
+	await second.close();
+	cluster.sql(`ALTER SYSTEM RESET collab.notifier_idle_timeout`);
+	cluster.sql('SELECT pg_reload_conf()');
+	await wakeNotifier(db);
+});
+
 test('without the role there is no notifier, and transactions notify by themselves', async () =>
 {
 	cluster.sql(`ALTER SYSTEM SET collab.worker_role = 'no_such_role'`);

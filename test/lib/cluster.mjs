@@ -140,7 +140,7 @@ export class Cluster
 				throw new Error('PostgreSQL did not start:\n' + this.logTail());
 			try
 			{
-				execFileSync(join(this.bin, 'pg_isready'), ['-q', '-h', this.dir, '-p', String(this.port)]);
+				execFileSync(join(this.bin, 'pg_isready'), ['-q', '-h', this.dir, '-p', String(this.port), '-U', 'postgres', '-d', 'postgres']);
 				return this;
 			}
 			catch

@@ -34,4 +34,19 @@ SELECT pg_temp.try_and_fail('rollback-1');
 SELECT collab.text('rollback-1'), collab.text('rollback-60');
 SELECT version, op FROM collab.events_since('rollback-1', 1);
 
+-- a clock that was set back: what takes the place of an edit that was rolled back has its id, and must not be taken for it
+SELECT collab.create_document('clock', 'abc def');
+UPDATE collab.events SET created_at = now() + interval '1 hour' WHERE doc = collab.document_key('clock');
+BEGIN;
+SAVEPOINT s;
+SELECT collab.insert_text('clock', 0, 'X'), collab.replace_text('clock', 'q', 'q');
+ROLLBACK TO s;
+SELECT collab.insert_text('clock', 0, 'Y'), collab.replace_text('clock', 'X', '!');
+COMMIT;
+BEGIN;
+SELECT collab.insert_text('clock', 0, 'X'), collab.replace_text('clock', 'q', 'q');
+ROLLBACK;
+SELECT collab.insert_text('clock', 0, 'Z'), collab.replace_text('clock', 'X', '!');
+SELECT collab.text('clock'), collab.drop_document('clock');
+
 SELECT count(collab.drop_document('rollback-' || i)) FROM generate_series(1, 60) i;

@@ -199,6 +199,8 @@ SELECT collab.submit('empty', '[]');
 DROP TRIGGER see ON collab.events;
 CREATE TRIGGER see AFTER INSERT ON collab.events FOR EACH STATEMENT EXECUTE FUNCTION see();
 SELECT collab.submit('empty', '[]');
+ALTER TABLE collab.events DISABLE TRIGGER see;
+SELECT collab.submit('empty', '[]');
 DROP TRIGGER see ON collab.events;
 CREATE TRIGGER see AFTER DELETE ON collab.documents FOR EACH ROW EXECUTE FUNCTION see();
 SELECT collab.drop_document('empty');

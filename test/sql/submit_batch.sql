@@ -75,6 +75,10 @@ SELECT * FROM say(convert_to('  {"ops" : [ {"insert":"\ud83d\ude00"} , {"retain"
 SELECT * FROM say('{"type":"delete","pos":0,"length":1}');
 SELECT * FROM say('[{"insert":null}]');
 
+-- no base is so high that its message is overlooked
+SELECT message, status, version, code, detail FROM rows('{b1,no such,b1}', '{alice,alice,alice}', '{31,31,32}', '{1,1,1}', '{9223372036854775807,9223372036854775807,9223372036854775806}', '{1,1,1}',
+	ARRAY['[{"insert":"lost"}]', '[{"insert":"lost"}]', '[{"insert":"lost"}]']);
+
 -- limits of the message
 SELECT status, code, detail FROM rows('{b1}', '{alice}', '{30}', '{100}', '{1}', '{1001}', array_fill('[]'::text, ARRAY[1001])) LIMIT 2;
 SET collab.max_document_units = 5;
@@ -91,6 +95,13 @@ SELECT count(status) FROM collab.submit_batch('{far}', '{bob}', '{1}', '{1001}',
 SELECT message, piece, status, version FROM rows('{far,far,b2,far}', '{alice,alice,alice,carol}', '{9,9,9,10}', '{1,2,1,1}', '{1,1010,1,1010}', '{2,1,1,1}', '{[],[],[],[],[]}');
 SELECT message, piece, status, version, convert_from(op, 'UTF8') FROM collab.submit_batch('{far}', '{alice}', '{9}', '{1}', '{1}', '{NULL}', '{2}', ARRAY['[{"retain":1},{"insert":"<"}]', '[{"delete":1}]']::bytea[], wait => true);
 SELECT message, piece, status, version, convert_from(op, 'UTF8') FROM collab.submit_batch('{far}', '{alice}', '{9}', '{1}', '{0}', '{NULL}', '{1}', ARRAY['[]']::bytea[], wait => true);
+
+-- so does one that is behind by few, but large changes
+SELECT collab.create_document('heavy');
+SELECT count(status) FROM generate_series(1, 20) i, collab.submit_batch('{heavy}', '{bob}', '{1}', ARRAY[i], ARRAY[i - 1], '{NULL}', '{1}', ARRAY[convert_to('[{"insert":"' || repeat('é', 450000) || '"}]', 'UTF8')]);
+SELECT message, piece, status, version FROM rows('{heavy,heavy}', '{alice,carol}', '{9,10}', '{1,1}', '{1,18}', '{1,1}', '{[],[]}');
+SELECT status, version FROM collab.submit_batch('{heavy}', '{alice}', '{9}', '{1}', '{1}', '{NULL}', '{1}', '{[]}', wait => true);
+SELECT collab.drop_document('heavy');
 
 -- what only a broken proxy sends is an error of the statement
 SELECT * FROM collab.submit_batch('{b1}', '{}', '{1}', '{1}', '{1}', '{1}', '{1}', '{x}');
