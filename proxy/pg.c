@@ -433,10 +433,10 @@ on_poll(uv_poll_t *handle, int status, int events)
 		connect_continue(pg);
 		return;
 	}
-	/* an error of the poll shows as an error of the read */
 	if (status < 0 || (events & UV_READABLE))
 		read_results(pg);
-	if (pg->conn != NULL && (events & UV_WRITABLE) && !flush(pg))
+	/* libuv has stopped watching after an error, though one read may have found but the server's last words */
+	if (pg->conn != NULL && (status < 0 || ((events & UV_WRITABLE) && !flush(pg))))
 		fail(pg, "lost the database");
 }
 
