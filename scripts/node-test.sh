@@ -10,10 +10,16 @@ for dir in "$@"; do
 done
 mapfile -t files < <(find "$@" -name node_modules -prune -o \( -name '*.test.mjs' -o -name '*.test.js' \) -print | sort)
 [ ${#files[@]} -gt 0 ] || die "no *.test.mjs or *.test.js in $*"
+
+# `timeout` makes a process group of its own: with it everything that a file started ends, also when we are told to.
+running=
+trap '[ -z "$running" ] || kill -TERM "$running"; exit 143' INT TERM HUP
 status=0
 # One by one: the machine is small, and several files start servers.
 for file in "${files[@]}"; do
-  if ! timeout -k 10 600 node --test --test-reporter=tap "$file"; then
+  timeout -k 10 600 node --test --test-reporter=tap "$file" &
+  running=$!
+  if ! wait "$running"; then
     say "$file failed"
     status=1
   fi
