@@ -241,6 +241,7 @@ void optree_op(const OpLeaf *leaf, uint32_t text, const OpItem *item, DeltaOp *o
 
 /* ---- optree_read.c: results ---- */
 
+size_t		 optree_bytes(const OpTree *tree); /* of text, embeds and attributes in canonical form */
 CollabStatus optree_delta(const OpTree *tree, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
 void		 optree_encode(const OpTree *tree, Buf *out);
 void		 optree_text(const OpTree *tree, const char *embed, Buf *out);

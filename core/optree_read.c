@@ -171,6 +171,26 @@ expect_text(const OpTree *tree, Buf *out)
 	(void) buf_grow(out, bytes);
 }
 
+size_t
+optree_bytes(const OpTree *tree)
+{
+	const OpItem *previous = NULL;
+	const OpItem *item;
+	size_t		  bytes = 0;
+	DeltaOp		  op;
+	Walk		  walk;
+
+	walk_begin(&walk, tree);
+	while ((item = walk_next(&walk, &op)) != NULL)
+	{
+		bytes += op.bytes;
+		if (item->attrs != NULL && (previous == NULL || !optree_mergeable(previous, item)))
+			bytes += item->attrs->bytes;
+		previous = item;
+	}
+	return bytes;
+}
+
 void
 optree_encode(const OpTree *tree, Buf *out)
 {

@@ -299,6 +299,12 @@ replay_memory(const Replay *replay)
 		   replay->scratch.used;
 }
 
+size_t
+replay_bytes(const Replay *replay)
+{
+	return replay->broken ? 0 : optree_bytes(&replay->content);
+}
+
 CollabStatus
 replay_delta(const Replay *replay, Arena *arena, Delta *out)
 {

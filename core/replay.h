@@ -28,6 +28,8 @@ CollabStatus replay_apply(Replay *replay, const Delta *change, CollabError *err)
 CollabStatus replay_check(const Replay *replay, const Delta *change, CollabError *err) COLLAB_MUST_CHECK;
 int64_t		 replay_length(const Replay *replay); /* units retained or inserted: of a document, its length */
 size_t		 replay_memory(const Replay *replay); /* bytes held */
+/* Bytes of text, embeds and attributes in the canonical form: the least that any form of it takes. */
+size_t replay_bytes(const Replay *replay);
 /* The content in canonical form, copied into the arena. */
 CollabStatus replay_delta(const Replay *replay, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
 /* Canonical binary form and plain text without the detour through a Delta. */

@@ -414,6 +414,13 @@ parse_pieces(Message *message, Datum *pieces, Arena *arena)
 			message_refuse_status(message, i, status, &err);
 			return;
 		}
+		if (!message_format_fits(&message->pieces[i]))
+		{
+			message_refuse(message, i, ERRCODE_COLLAB_OPERATION_SIZE,
+						   "operation formats too much: length times attribute bytes is more than %d",
+						   MESSAGE_FORMAT_MAX);
+			return;
+		}
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "delta_type.h"
 #include "errors.h"
+#include "guc.h"
 #include "hash.h"
 #include "pg_alloc.h"
 #include "read.h"
@@ -49,6 +50,8 @@ typedef struct OpenRequest
 } OpenRequest;
 
 #define OPEN_COLUMNS 10
+
+#define SNAPSHOT_BYTES (256 * 1024 * 1024)
 
 enum
 {
@@ -134,6 +137,16 @@ open_put_current(ReturnSetInfo *result, const OpenRequest *request)
 	put_row(result, "current", values, nulls, request->head_version);
 }
 
+/*
+ * What a proxy and a browser are made to swallow: any text that collab.max_document_units allows, and its formatting
+ * within reason.
+ */
+static size_t
+snapshot_limit(void)
+{
+	return Max((size_t) SNAPSHOT_BYTES, (size_t) guc_max_document_units * 4);
+}
+
 static void
 open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char *reason)
 {
@@ -143,16 +156,19 @@ open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char 
 	Delta		delta;
 	Arena		arena;
 	Buf			json;
+	size_t		bytes;
 	Datum		values[OPEN_COLUMNS];
 	bool		nulls[OPEN_COLUMNS];
 
 	target.author = request->author;
 	target.site = request->site;
 	read_content(&request->document, &target, request->snapshot, &content);
+	bytes = read_check_size(&request->document, &content, snapshot_limit());
 
 	arena_init(&arena, pg_alloc(content.context));
 	errors_check(replay_delta(content.replay, &arena, &delta), &err);
 	pg_buf_init(&json);
+	(void) buf_grow(&json, bytes);
 	delta_print(&delta, &json);
 
 	set_null(nulls, OPEN_COLUMNS);

@@ -113,6 +113,25 @@ message_retry(Message *message)
 }
 
 bool
+message_format_fits(const Delta *change)
+{
+	int64  left = MESSAGE_FORMAT_MAX;
+	uint32 i;
+
+	for (i = 0; i < change->count; i++)
+	{
+		const DeltaOp *op = &change->ops[i];
+
+		if ((op->kind != DELTA_RETAIN && op->kind != DELTA_RETAIN_EMBED) || op->attrs.bytes == 0)
+			continue;
+		if (op->units > left / op->attrs.bytes)
+			return false;
+		left -= op->units * op->attrs.bytes;
+	}
+	return true;
+}
+
+bool
 message_check_origin(Message *message)
 {
 	if (message->site < 1 || message->site > MESSAGE_NUMBER_MAX)

@@ -73,6 +73,15 @@ extern void message_refuse_status(Message *message, int i, CollabStatus status, 
 /* Nothing is done about the whole message now. */
 extern void message_retry(Message *message);
 
+/*
+ * Formatting costs next to nothing to say, but every run of characters that it reaches gets the attributes: units times bytes of
+ * attributes in one change.
+ */
+#define MESSAGE_FORMAT_MAX (64 * 1024 * 1024)
+
+/* Does a change format no more than that? */
+extern bool message_format_fits(const Delta *change);
+
 /* Site and clock within their ranges; refuses the message otherwise. */
 extern bool message_check_origin(Message *message);
 

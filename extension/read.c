@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "delta_type.h"
 #include "errors.h"
+#include "guc.h"
 #include "pg_alloc.h"
 #include "read.h"
 
@@ -51,6 +52,61 @@ check_event(CollabStatus status, const CollabError *err, const DocumentRow *docu
 			 errdetail_internal("%s", errors_detail(err))));
 }
 
+/* Any text that the limit on documents allows. */
+static size_t
+read_bytes_max(void)
+{
+	return Min(Max(READ_BYTES, (size_t) guc_max_document_units * 4), MaxAllocSize);
+}
+
+static void
+refuse_size(const DocumentRow *document, int64 version, size_t bytes, size_t limit)
+{
+	ereport(ERROR, (errcode(ERRCODE_COLLAB_DOCUMENT_SIZE),
+					errmsg("document \"%s\" is too large to be read as a whole", document->doc_id),
+					errdetail("Its text and attributes at version %lld take %zu bytes, the limit is %zu.",
+							  (long long) version, bytes, limit),
+					errhint("Its earlier versions and its events can still be read.")));
+}
+
+/* What a change adds to the content at most, however its text is cut into runs later. */
+static size_t
+change_weight(const Delta *change)
+{
+	double weight = 0;
+	uint32 i;
+
+	for (i = 0; i < change->count; i++)
+		weight += change->ops[i].bytes + (double) change->ops[i].units * change->ops[i].attrs.bytes;
+	return (size_t) Min(weight, (double) MaxAllocHugeSize / 2);
+}
+
+/*
+ * Stops a replay that goes beyond all bounds on its way. Measuring takes a walk over the content, so it is done only
+ * where the sum of what was added might be too much.
+ */
+static void
+check_weight(const DocumentRow *document, const ReadContent *content, size_t *weight)
+{
+	size_t limit = read_bytes_max();
+
+	if (likely(*weight <= limit))
+		return;
+	*weight = replay_bytes(content->replay);
+	if (*weight > limit)
+		refuse_size(document, content->version, *weight, limit);
+}
+
+size_t
+read_check_size(const DocumentRow *document, const ReadContent *content, size_t limit)
+{
+	size_t bytes = replay_bytes(content->replay);
+
+	if (bytes > limit)
+		refuse_size(document, content->version, bytes, limit);
+	return bytes;
+}
+
 void
 read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out)
 {
@@ -61,6 +117,7 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	StoreScan	 *scan;
 	StoredEvent	  event;
 	Arena		  arena;
+	size_t		  weight = 0;
 
 	out->context = context;
 	out->version = 0;
@@ -80,9 +137,11 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 		check_no_gap(document, out->version + 1, event.version);
 		check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
 		check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
+		weight += change_weight(&change);
 		arena_reset(&arena);
 
 		out->version = event.version;
+		check_weight(document, out, &weight);
 		out->event = store_event_id(&event);
 		out->at = event.created_at;
 		if (target->want_clock && event.site == target->site && event.author == target->author)
@@ -133,7 +192,10 @@ content_datum(const DocumentRow *document, const ReadTarget *target, Snapshot sn
 	if (as_text)
 		replay_text(content.replay, NULL, &buf);
 	else
+	{
+		(void) buf_grow(&buf, read_check_size(document, &content, read_bytes_max()));
 		replay_encode(content.replay, &buf);
+	}
 	result = PointerGetDatum(pg_buf_finish(&buf));
 	read_content_free(&content);
 	return result;

@@ -28,11 +28,17 @@ typedef struct ReadContent
 	int64		  applied_clock; /* 0: none */
 } ReadContent;
 
+/* Text and attributes of a document, in any of its versions; more is allowed only where the limit on text is higher. */
+#define READ_BYTES ((size_t) 512 * 1024 * 1024)
+
 /*
  * Replays the events that the snapshot shows, up to the target. Raises OT002 where the history has a hole or does not
- * reach that far.
+ * reach that far, OT006 where the content becomes too large on the way.
  */
 void read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out);
+/* Raises OT006 where any form of the content takes more than `limit`; looks before anything is built. Returns the least that it takes. */
+size_t read_check_size(const DocumentRow *document, const ReadContent *content, size_t limit);
+
 void read_content_free(ReadContent *content);
 
 /* The document named by an argument; raises OT004 where the snapshot shows none. */

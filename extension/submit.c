@@ -119,6 +119,11 @@ submit_check_limits(const Delta *change)
 						errmsg("operation is larger than %d bytes", guc_max_operation_bytes),
 						errhint("Split it, or raise collab.max_operation_bytes.")));
 	errors_check(delta_parse(&arena, json.data, json.size, &delta_limits_default, &parsed, &err), &err);
+	if (!message_format_fits(change))
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_OPERATION_SIZE),
+						errmsg("operation formats too much: length times attribute bytes is more than %d",
+							   MESSAGE_FORMAT_MAX),
+						errhint("Format one part of the text after the other.")));
 	buf_free(&json);
 	arena_free(&arena);
 }

@@ -233,6 +233,7 @@ replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 {
 	Delta	 held;
 	Buf		 bytes[2];
+	size_t	 least = 0;
 	int64_t	 length;
 	bool	 equal;
 	uint32_t i;
@@ -245,6 +246,10 @@ replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 	if (replay_length(replay) != length)
 		return fail(arena, "replay_length is %lld, not %lld", (long long) replay_length(replay),
 					(long long) length);
+	for (i = 0; i < expected->count; i++)
+		least += expected->ops[i].bytes + expected->ops[i].attrs.bytes;
+	if (replay_bytes(replay) != least)
+		return fail(arena, "replay_bytes is %zu, not %zu", replay_bytes(replay), least);
 	TRY(replay_delta(replay, arena, &held));
 	CANONICAL(held);
 	EQUAL(held, *expected);

@@ -82,4 +82,13 @@ SELECT * FROM collab.heads(ARRAY[NULL]::bigint[]);
 
 SELECT collab.drop_document('feed'), collab.drop_document('feed-2'), collab.drop_document('feed-0');
 SELECT count(*) FROM collab.heads(ARRAY[:key1, :key2, :key0]);
+-- a document that grew beyond what can be loaded, by many small changes: refused before it is built
+SELECT collab.create_document('bomb');
+SELECT max(collab.submit('bomb', (SELECT '[' || string_agg(CASE WHEN i % 2 = 0 THEN '{"insert":"a","attributes":{"b":true}}' ELSE '{"insert":"a"}' END, ',') || ']' FROM generate_series(1, 8000) i)::collab.delta)) FROM generate_series(1, 2);
+SELECT max(collab.submit('bomb', ('[{"retain":16000,"attributes":{"k' || i || '":"' || repeat('v', 4000) || '"}}]')::collab.delta)) FROM generate_series(1, 5) i;
+SELECT kind FROM collab.open_document('bomb', 'alice', 11, NULL, NULL, 0, 100);
+SELECT length(collab.text('bomb')), octet_length(collab.document('bomb', 3)::text) > 60000000 AS earlier;
+SELECT collab.submit('bomb', '[{"retain":16000,"attributes":{"k1":null,"k2":null,"k3":null,"k4":null}}]');
+SELECT kind, octet_length(op) > 60000000 AS large FROM collab.open_document('bomb', 'alice', 11, NULL, NULL, 0, 100);
+SELECT collab.drop_document('bomb');
 DROP FUNCTION json(bytea);

@@ -79,6 +79,12 @@ SELECT * FROM say('[{"insert":null}]');
 SELECT message, status, version, code, detail FROM rows('{b1,no such,b1}', '{alice,alice,alice}', '{31,31,32}', '{1,1,1}', '{9223372036854775807,9223372036854775807,9223372036854775806}', '{1,1,1}',
 	ARRAY['[{"insert":"lost"}]', '[{"insert":"lost"}]', '[{"insert":"lost"}]']);
 
+-- formatting that blows a document up: at the limit, and beyond
+SELECT status, code, detail FROM say(convert_to('[{"retain":16395,"attributes":{"k":"' || repeat('v', 4086) || '"}}]', 'UTF8'));
+SELECT status, code, detail FROM say(convert_to('[{"retain":10000,"attributes":{"k":"' || repeat('v', 4086) || '"}},{"retain":10000,"attributes":{"j":"' || repeat('v', 4086) || '"}}]', 'UTF8'));
+SELECT status, code, detail FROM say('[{"retain":9007199254740991,"attributes":{"bold":true}}]');
+SELECT collab.submit('b1', '[{"retain":9007199254740991,"attributes":{"bold":true}}]');
+
 -- limits of the message
 SELECT status, code, detail FROM rows('{b1}', '{alice}', '{30}', '{100}', '{1}', '{1001}', array_fill('[]'::text, ARRAY[1001])) LIMIT 2;
 SET collab.max_document_units = 5;
