@@ -276,9 +276,9 @@ answer(OpenRequest *request, const PgResult *result)
 		room_place(client->room, client, version);
 		send_welcome(client, version);
 	}
-	else if (!events)
+	else if (!events || client->position != request->head)
 	{
-		/* the history that was being sent page by page is gone */
+		/* the history that was being sent page by page is gone, or the room has heard of another meanwhile */
 		client_close(client, 4409, "open again");
 		return;
 	}

@@ -282,9 +282,11 @@ room_dropped(Room *room)
 	{
 		Client *client = container_of(node, Client, member);
 
-		/* who is still opening is told by the answer */
+		/* who is still opening is told by the answer, or opens again if part of that was sent */
 		if (client->state == CLIENT_LIVE)
 			client_fail(client, "OT004", "no such document", 4404);
+		else
+			client->position = -1;
 	}
 	room->holds--;
 }

@@ -1,0 +1,46 @@
+/* What may happen to a room from outside: another history below those who open. */
+import assert from 'node:assert/strict';
+import test, { after, afterEach, before } from 'node:test';
+import { eventually } from '../lib/proxy.mjs';
+import { Stand, sleep } from './stand.mjs';
+
+let stand;
+/* no comparison with the heads but on demand, and one connection that answers `open` */
+before(async () => { stand = await Stand.start({ config: { readers: 1, max_events: 80, heads_check_ms: 60000 } }); });
+afterEach(() => stand.closeSockets());
+after(() => stand.finish());
+
+const type = (id, count, text = 'x') => stand.sql(
+	`DO $$ BEGIN FOR i IN 1..${count} LOOP PERFORM collab.insert_text('${id}', 0, '${text}'); END LOOP; END $$`);
+
+/* The position behind the first event, for `open` with something pending: all the rest comes page by page. */
+function firstPosition(id)
+{
+	const [version, event] = stand.sql(
+		`SELECT version, event FROM collab.events_since('${id}', ${stand.created.get(id)}, 1)`).split('|');
+	return { last_version: Number(version), last_event: BigInt.asUintN(64, BigInt(event)).toString(16).padStart(16, '0'),
+		pending: 1 };
+}
+
+const received = (socket) => socket.messages.filter((m) => m.type === 'events').flatMap((m) => m.events);
+
+test('the history changes while pages of it are being sent: open again', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	type(id, 100, 'x'.repeat(100000));
+	const editor = await stand.socket(id, 'editor', { site: 1 });
+	const reader = await stand.socket(id, 'reader', null, { beats: true });
+	reader.ws.once('message', () => reader.ws.pause()); /* the second page waits until the first has left */
+	reader.send({ type: 'open', site: 2, ...firstPosition(id) });
+	await sleep(1000);
+	stand.sql(`DELETE FROM collab.events WHERE doc = collab.document_key('${id}') AND version > ${editor.version - 3}`);
+	stand.sql("NOTIFY collab, '*'");
+	assert.equal((await editor.closing()).code, 4409);
+	type(id, 20, 'y');
+	const next = await stand.socket(id, 'next', { site: 3 });
+	reader.ws.resume();
+	assert.equal((await reader.closing()).code, 4409);
+	type(id, 1, 'z');
+	await eventually(() => received(next).length === 1);
+	assert.equal(next.closed, null);
+});
