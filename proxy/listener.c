@@ -93,6 +93,7 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 {
 	uint64_t key;
 	int64_t	 version;
+	bool	 known;
 	Room	*room;
 
 	if (bytes == 1 && word[0] == '*')
@@ -103,13 +104,14 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 	if (bytes < FIRST_KEY_BYTES + 2 || word[FIRST_KEY_BYTES] != ':' ||
 		!util_parse_hex64(word, FIRST_KEY_BYTES, &key))
 		return;
-	room = rooms_find(listener->proxy->rooms, (int64_t) key);
-	if (room == NULL)
-		return;
-	if (util_parse_decimal(word + FIRST_KEY_BYTES + 1, bytes - FIRST_KEY_BYTES - 1, INT64_MAX, &version))
-		room_hint(room, version);
-	else
-		listener_check(listener, room);
+	known = util_parse_decimal(word + FIRST_KEY_BYTES + 1, bytes - FIRST_KEY_BYTES - 1, INT64_MAX, &version);
+	for (room = rooms_find(listener->proxy->rooms, (int64_t) key); room != NULL; room = rooms_find_next(room))
+	{
+		if (known)
+			room_hint(room, version);
+		else
+			listener_check(listener, room);
+	}
 }
 
 static void
@@ -174,6 +176,18 @@ free_query(Query *query)
 	free(query);
 }
 
+/*
+ * The room that a row is about, of those that asked: another id may have the same key, but what exists has asked. Rows come in
+ * the order of the keys; `at` is where the search goes on.
+ */
+static Room *
+room_of_row(const Query *query, int64_t key, int *at)
+{
+	while (*at < query->count && query->rooms[*at]->key != key)
+		(*at)++;
+	return *at < query->count ? query->rooms[*at] : NULL;
+}
+
 static void
 add_keys(PgParams *params, const Query *query)
 {
@@ -198,6 +212,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	Query	 *query = ctx;
 	Listener *listener = query->listener;
 	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+	int		  at = 0;
 
 	listener->fetching = false;
 	for (int i = 0; i < query->count; i++)
@@ -207,7 +222,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	}
 	for (int row = 0; row < rows; row++)
 	{
-		Room	 *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+		Room	 *room = room_of_row(query, pg_int8(result, row, 0), &at);
 		PgBytes	  user = pg_bytes(result, row, 5);
 		PgBytes	  op = pg_bytes(result, row, 7);
 		WireEvent event;
@@ -273,14 +288,16 @@ on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
 	Query	 *query = ctx;
 	Listener *listener = query->listener;
 	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
+	int		  at = 0;
 
 	listener->checking = false;
 	for (int row = 0; row < rows; row++)
 	{
-		Room *room = rooms_find(listener->proxy->rooms, pg_int8(result, row, 0));
+		Room *room = room_of_row(query, pg_int8(result, row, 0), &at);
 
 		if (room == NULL)
 			continue;
+		at++; /* one row for each key */
 		room->head_seen = true;
 		room_check(room, pg_int8(result, row, 1), (uint64_t) pg_int8(result, row, 2), room->checked_version);
 	}

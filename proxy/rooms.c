@@ -82,6 +82,17 @@ rooms_find(RoomTable *table, int64_t key)
 }
 
 Room *
+rooms_find_next(Room *room)
+{
+	int64_t key = room->key;
+
+	do
+		room = room->next;
+	while (room != NULL && room->key != key);
+	return room;
+}
+
+Room *
 rooms_enter(RoomTable *table, const char *doc_id)
 {
 	int64_t key = collab_doc_key(doc_id, strlen(doc_id));

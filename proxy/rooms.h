@@ -10,6 +10,8 @@ int64_t	   rooms_count(const RoomTable *table);
 /* All rooms, linked by Room.all. */
 List *rooms_all(RoomTable *table);
 Room *rooms_find(RoomTable *table, int64_t key);
+/* The next one with the same key: anybody can find an id whose key is that of another. */
+Room *rooms_find_next(Room *room);
 /* The room of a document, made if need be; the caller joins or holds it. */
 Room *rooms_enter(RoomTable *table, const char *doc_id);
 /* Wakes the members of every room that got events. */

@@ -1,7 +1,8 @@
-/* What may happen to a room from outside: another history below those who open. */
+/* What may happen to a room from outside: another history below those who open, another id with its key. */
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
 import { eventually } from '../lib/proxy.mjs';
+import { collidingId } from './collide.mjs';
 import { Stand, sleep } from './stand.mjs';
 
 let stand;
@@ -43,4 +44,35 @@ test('the history changes while pages of it are being sent: open again', { timeo
 	type(id, 1, 'z');
 	await eventually(() => received(next).length === 1);
 	assert.equal(next.closed, null);
+});
+
+test('an id with the same key disturbs nobody', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const evil = collidingId(stand.sql(`SELECT collab.document_key('${id}')`));
+	assert.equal(stand.sql(`SELECT collab.document_key('${evil}') = collab.document_key('${id}')`), 't');
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	const pid = Number(stand.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%collab.open_document(%' AND pid <> pg_backend_pid()"));
+	process.kill(pid, 'SIGSTOP'); /* the other room stays for as long as it is not answered */
+	try
+	{
+		const eve = await stand.socket(evil, 'eve', null, { beats: true });
+		eve.send({ type: 'open', site: 2 });
+		await sleep(100);
+		type(id, 1);
+		await eventually(() => received(alice).length === 1, { what: 'a hint' });
+		stand.sql("NOTIFY collab, '*'");
+		await sleep(500);
+		assert.equal(alice.closed, null);
+		process.kill(pid, 'SIGCONT');
+		assert.equal((await eve.closing()).code, 4404);
+	}
+	finally
+	{
+		process.kill(pid, 'SIGCONT');
+	}
+	type(id, 1);
+	await eventually(() => received(alice).length === 2);
+	stand.sql(`SELECT collab.drop_document('${id}')`);
+	assert.equal((await alice.closing()).code, 4404);
 });
