@@ -289,7 +289,9 @@ answer(OpenRequest *request, const PgResult *result)
 	}
 	else if (!answer_events(request, result))
 	{
-		requeue(request);
+		/* behind the others: a long history is no reason for them to wait */
+		request->sent = false;
+		list_append(&request->loader->waiting, &request->node);
 		return;
 	}
 	else

@@ -76,3 +76,16 @@ test('an id with the same key disturbs nobody', { timeout: 60000 }, async () =>
 	stand.sql(`SELECT collab.drop_document('${id}')`);
 	assert.equal((await alice.closing()).code, 4404);
 });
+
+test('who downloads a long history does not keep others from opening', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const other = stand.document();
+	type(id, 8000);
+	const reader = await stand.socket(id, 'reader', null, { beats: true });
+	reader.send({ type: 'open', site: 1, ...firstPosition(id) });
+	await reader.next('events');
+	await stand.socket(other, 'bob', { site: 2 });
+	assert.ok(received(reader).length < 4000, `${received(reader).length} events went first`);
+	await eventually(() => received(reader).length === 7999, { timeout: 20000 });
+});
