@@ -22,6 +22,7 @@ struct Listener
 	List	   check;	 /* Room.check */
 	bool	   fetching; /* one query of each kind at a time: what gathers meanwhile goes together */
 	bool	   checking;
+	bool	   check_everything; /* at the end of the turn: one payload may say `*` thousands of times */
 };
 
 /* The rooms that one query is about; each is held. */
@@ -98,7 +99,7 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 
 	if (bytes == 1 && word[0] == '*')
 	{
-		check_all(listener);
+		listener->check_everything = true;
 		return;
 	}
 	if (bytes < FIRST_KEY_BYTES + 2 || word[FIRST_KEY_BYTES] != ':' ||
@@ -337,6 +338,9 @@ send_check(Listener *listener)
 void
 listener_turn_end(Listener *listener)
 {
+	if (listener->check_everything)
+		check_all(listener);
+	listener->check_everything = false;
 	if (!pg_is_up(listener->pg))
 		return;
 	if (!listener->fetching && !list_empty(&listener->fetch))

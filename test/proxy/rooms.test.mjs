@@ -1,5 +1,6 @@
-/* What may happen to a room from outside: another history below those who open, another id with its key. */
+/* What may happen to a room from outside: another history below those who open, another id with its key, forged hints. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test, { after, afterEach, before } from 'node:test';
 import { eventually } from '../lib/proxy.mjs';
 import { collidingId } from './collide.mjs';
@@ -88,4 +89,17 @@ test('who downloads a long history does not keep others from opening', { timeout
 	await stand.socket(other, 'bob', { site: 2 });
 	assert.ok(received(reader).length < 4000, `${received(reader).length} events went first`);
 	await eventually(() => received(reader).length === 7999, { timeout: 20000 });
+});
+
+test('one wish to compare everything is as good as a thousand', { timeout: 60000 }, async () =>
+{
+	/* user and system time in ms; the clock ticks 100 times a second */
+	const spent = () => readFileSync(`/proc/${stand.proxy.child.pid}/stat`, 'latin1').split(') ')[1].split(' ').slice(11, 13)
+		.reduce((sum, ticks) => sum + ticks * 10, 0);
+	await Promise.all(Array.from({ length: 200 }, (_, i) => stand.socket(stand.document(), 'alice', { site: 1 + i })));
+	const begun = spent();
+	stand.sql(`SELECT count(pg_notify('collab', repeat('* ', 3900) || i)) FROM generate_series(1, 300) i`);
+	await sleep(500);
+	await stand.proxy.health();
+	assert.ok(spent() - begun < 400, `${spent() - begun} ms of CPU time`);
 });
