@@ -158,13 +158,16 @@ on_timer(WheelTimer *timer)
 void
 client_send(Client *client, Frame *frame)
 {
+	bool too_slow = client->queue.counted > (size_t) client->proxy->config.max_output_bytes;
+
 	if (client->state == CLIENT_CLOSED)
 	{
 		frame_unref(frame);
 		return;
 	}
+	/* what was there before this one counts: a single long message (presence) is no fault of the reader's */
 	frame_queue_push(&client->queue, frame);
-	if (client->queue.counted > (size_t) client->proxy->config.max_output_bytes)
+	if (too_slow)
 		client_close(client, 4408, "too slow");
 	else
 		ws_wake(client->conn);

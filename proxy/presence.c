@@ -122,7 +122,7 @@ build(Room *room, bool everything)
 	HEAD_LITERAL(out, WIRE_PRESENCE_TAIL);
 	if (no_joins && no_cursors && (everything || room->leaves.size == 0))
 		return NULL;
-	return frame_create(out, true);
+	return frame_create(out, !everything); /* the first list belongs to the answer to `open` */
 }
 
 /* Those who came since the last time get the whole list, the others what is new. Both are built once for all. */

@@ -1,6 +1,7 @@
 /* Who is there and where their cursors are; none of it touches the database. */
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
+import { eventually } from '../lib/proxy.mjs';
 import { Stand, sleep } from './stand.mjs';
 
 let stand;
@@ -97,4 +98,24 @@ test('fifty in one room', async () =>
 			}
 		assert.equal(there.size, 50);
 	}
+});
+
+test('a list of members longer than a socket may be behind closes nobody', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ presence_ms: 1000, max_output_bytes: 65536 });
+	const id = stand.document();
+	const user = '"'.repeat(128); /* twice as long when it is escaped */
+	const members = await Promise.all(Array.from({ length: 180 }, (_, i) =>
+		stand.socket(id, user, { site: 1 + i, name: '"'.repeat(64), color: '"'.repeat(32) }, { proxy })));
+	const position = Number.MAX_SAFE_INTEGER;
+	for (const member of members)
+		member.send({ type: 'cursor', version: 0, position, selection: [position, position] });
+	const cursors = (socket) => new Set(socket.messages.flatMap((m) => m.cursors ?? []).map((cursor) => cursor.session)).size;
+	await eventually(() => members.every((member) => member.closed || cursors(member) === 180), { what: 'all cursors' });
+	const victim = await stand.socket(id, 'victim', { site: 1000 }, { proxy });
+	const everybody = await victim.next('presence');
+	assert.equal(everybody.join.length, 181);
+	assert.ok(JSON.stringify(everybody).length > 65536);
+	await sleep(1500);
+	assert.deepEqual([...members, victim].filter((member) => member.closed).map((member) => member.closed), []);
 });
