@@ -11,7 +11,8 @@
 #include "room.h"
 
 #define RETRY_MS 250
-#define ISOLATE_AFTER 2 /* lost connections, until a message gets a statement of its own */
+#define BUSY_CODE "55P03" /* lock_not_available */
+#define ISOLATE_AFTER 2	  /* lost connections, until a message gets a statement of its own */
 
 /* One database connection. A document always takes the same lane, so its operations stay in order. */
 typedef struct Lane
@@ -171,7 +172,7 @@ lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WirePars
 static bool
 is_transient(const char *sqlstate)
 {
-	static const char *const classes[] = {"08", "25", "3F", "40", "42", "53", "55", "57", "58"};
+	static const char *const classes[] = {"08", "25", "26", "3F", "40", "42", "53", "55", "57", "58"};
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 	{
@@ -263,6 +264,29 @@ answered(Lane *lane, Message *message)
 		room_answered(message->room);
 }
 
+/*
+ * A document that stays locked would take the retry lane for lock_timeout_ms once for each of its messages: those that wait
+ * behind the one that gave up come again as well, and other documents get their turn.
+ */
+static void
+give_up_document(Lane *lane, const Room *room)
+{
+	List *node;
+	List *after;
+
+	list_each_safe(node, after, &lane->waiting)
+	{
+		Message *message = container_of(node, Message, node);
+
+		if (message->room != room)
+			continue;
+		list_remove(&message->node);
+		lane->waiting_bytes -= message->bytes;
+		say_retry(message, BUSY_CODE, "the document is busy");
+		message_finish(message);
+	}
+}
+
 static void
 on_rows(Batch *batch, const PgResult *result)
 {
@@ -284,7 +308,11 @@ on_rows(Batch *batch, const PgResult *result)
 			continue;
 		}
 		if (message->to_retry || !message->answered)
-			say_retry(message, "55P03", "the document is busy");
+		{
+			say_retry(message, BUSY_CODE, "the document is busy");
+			if (batch->lane->waits)
+				give_up_document(batch->lane, message->room);
+		}
 		message_finish(message);
 	}
 }
@@ -309,7 +337,11 @@ on_error(Batch *batch, const PgResult *result)
 	}
 	answered(batch->lane, message);
 	if (is_transient(sqlstate))
+	{
 		say_retry(message, sqlstate, pg_message(result));
+		if (batch->lane->waits && strcmp(sqlstate, BUSY_CODE) == 0)
+			give_up_document(batch->lane, message->room);
+	}
 	else
 	{
 		log_line(LOG_WARNING, "an operation failed", "doc=%s code=%s text=%s", message->room->doc_id,

@@ -166,6 +166,43 @@ test('a locked document does not hold up the others', { timeout: 60000 }, async 
 	assert.equal((await alice.next('events')).events[0].site, 0);
 });
 
+test('many editors of a locked document do not hold up another that was locked for a moment', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ retry_lanes: 1, lock_timeout_ms: 1000 });
+	const locked = stand.document();
+	const brief = stand.document();
+	const editors = [];
+	for (let i = 0; i < 12; i++)
+		editors.push(await stand.socket(locked, `editor${i}`, { site: 1 + i }, { proxy }));
+	const bob = await stand.socket(brief, 'bob', { site: 20 }, { proxy });
+	const [long, short] = [stand.database.session(), stand.database.session()];
+	await long.query(`BEGIN; SELECT collab.insert_text('${locked}', 0, 's')`);
+	await short.query(`BEGIN; SELECT collab.insert_text('${brief}', 0, 's')`);
+	editors.forEach((editor) => editor.send(insert(editor, 1, 'x')));
+	await sleep(300);
+	const begun = Date.now();
+	bob.send(insert(bob, 1, 'y'));
+	await sleep(100);
+	await short.query('COMMIT');
+	await bob.next('ack', 20000);
+	assert.ok(Date.now() - begun < 3500, `${Date.now() - begun} ms`);
+	await long.query('COMMIT');
+	/* each of them comes again, and is done exactly once */
+	await Promise.all(editors.map(async (editor) =>
+	{
+		for (let answer = await editor.next((m) => m.type === 'error'); answer.type === 'error';)
+		{
+			assert.equal(answer.code, '55P03');
+			await sleep(answer.retry_ms);
+			editor.send(insert(editor, 1, 'x'));
+			answer = await editor.next((m) => m.type === 'ack' || m.type === 'error', 20000);
+		}
+	}));
+	assert.equal(stand.events(locked), 13);
+	await Promise.all([long.close(), short.close()]);
+	await proxy.stop();
+});
+
 test('a statement that fails as a whole spoils nothing for the others', { timeout: 60000 }, async () =>
 {
 	/* a trigger on one leaf makes every insert into it an exception, and so every batch with such a document */
