@@ -205,7 +205,10 @@ on_committed(const PgResult *result, int row, Message *message)
 	event.op_bytes = op.bytes;
 	event.at = pg_int8(result, row, COLUMN_AT);
 	message->committed = event.version;
-	room_committed(message->room, &event);
+	if (message->life == message->room->life)
+		room_committed(message->room, &event);
+	else
+		room_want(message->room, event.version); /* perhaps of another history */
 }
 
 static void
@@ -473,8 +476,12 @@ pump(Lane *lane)
 		Batch *batch = take_batch(lane);
 
 		build_params(&lane->lanes->params, batch);
-		for (int i = 0; i < batch->count && !lane->waits; i++)
-			room_sent(batch->messages[i]->room);
+		for (int i = 0; i < batch->count; i++)
+		{
+			batch->messages[i]->life = batch->messages[i]->room->life;
+			if (!lane->waits)
+				room_sent(batch->messages[i]->room);
+		}
 		if (!pg_send(lane->pg, 0, &lane->lanes->params, on_answer, batch))
 		{
 			on_lost(batch);

@@ -23,6 +23,7 @@ typedef struct Message
 	uint32_t	  count;
 	uint32_t	  user_bytes; /* the user's name stands at the start of data */
 	size_t		  bytes;	  /* of data */
+	uint32_t	  life;		  /* of the room when it was sent last */
 	int64_t		  committed;  /* last version so far, 0: none */
 	int			  lost;		  /* connections that ended while it was in flight */
 	bool		  to_retry;	  /* answered `retry` in the batch at hand */

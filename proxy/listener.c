@@ -228,7 +228,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 		PgBytes	  op = pg_bytes(result, row, 7);
 		WireEvent event;
 
-		if (room == NULL)
+		if (room == NULL || room->life != room->fetch_life)
 			continue;
 		event.version = pg_int8(result, row, 1);
 		event.event = (uint64_t) pg_int8(result, row, 2);
@@ -246,7 +246,8 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 		Room *room = query->rooms[i];
 
 		/* a version that does not come was a false hint; what is real will be found by the comparison */
-		if (outcome == PG_ROWS && room->version <= room->fetched_from && room->target > room->version)
+		if (outcome == PG_ROWS && room->life == room->fetch_life && room->version <= room->fetched_from &&
+			room->target > room->version)
 			room->target = room->version;
 		/* an error would repeat at once: it is left to the next comparison */
 		if (outcome != PG_ERROR)
@@ -278,7 +279,10 @@ send_fetch(Listener *listener)
 	pg_param_int4(params, (int32_t) listener->proxy->config.max_events + 1);
 	listener->fetching = true;
 	for (int i = 0; i < query->count; i++)
+	{
 		query->rooms[i]->fetching = true;
+		query->rooms[i]->fetch_life = query->rooms[i]->life;
+	}
 	if (!pg_send(listener->pg, STATEMENT_FETCH, params, on_events, query))
 		on_events(query, PG_LOST, NULL);
 }
@@ -300,11 +304,13 @@ on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
 			continue;
 		at++; /* one row for each key */
 		room->head_seen = true;
-		room_check(room, pg_int8(result, row, 1), (uint64_t) pg_int8(result, row, 2), room->checked_version);
+		if (room->life == room->check_life)
+			room_check(room, pg_int8(result, row, 1), (uint64_t) pg_int8(result, row, 2),
+					   room->checked_version);
 	}
 	for (int i = 0; i < query->count && outcome == PG_ROWS; i++)
 	{
-		if (!query->rooms[i]->head_seen)
+		if (!query->rooms[i]->head_seen && query->rooms[i]->life == query->rooms[i]->check_life)
 			room_dropped(query->rooms[i]);
 	}
 	if (outcome == PG_ERROR)
@@ -329,6 +335,7 @@ send_check(Listener *listener)
 	for (int i = 0; i < query->count; i++)
 	{
 		query->rooms[i]->checked_version = query->rooms[i]->version;
+		query->rooms[i]->check_life = query->rooms[i]->life;
 		query->rooms[i]->head_seen = false;
 	}
 	if (!pg_send(listener->pg, STATEMENT_HEADS, params, on_heads, query))

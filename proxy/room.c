@@ -243,6 +243,7 @@ reset(Room *room)
 	room->version = -1;
 	room->event = 0;
 	room->target = 0;
+	room->life++;
 }
 
 /* ---- what happens to the document ---- */

@@ -38,6 +38,7 @@ struct Room
 	int64_t		ring_count;
 	uint64_t	ring_end;
 	int64_t		slowest; /* no member's position is lower */
+	uint32_t	life; /* counts how often all of it was forgotten: older answers are about another history */
 
 	List members;
 	int	 member_count;
@@ -45,16 +46,18 @@ struct Room
 	List woken; /* in the table's list of rooms with something new */
 
 	/* gap fetch (listener) */
-	int64_t target; /* a version that is known to exist */
-	int		busy;	/* batches under way whose answer will bring the next versions: hints wait for it */
-	List	fetch;	/* in the listener's list */
-	bool	fetching;
-	int64_t fetched_from; /* the version before the last fetch */
+	int64_t	 target; /* a version that is known to exist */
+	int		 busy;	 /* batches under way whose answer will bring the next versions: hints wait for it */
+	List	 fetch;	 /* in the listener's list */
+	bool	 fetching;
+	uint32_t fetch_life;   /* when the query was sent */
+	int64_t	 fetched_from; /* the version before the last fetch */
 
 	/* comparison with the database (listener) */
-	List	check;			 /* in the listener's list */
-	int64_t checked_version; /* the version when the query was sent */
-	bool	head_seen;
+	List	 check;			  /* in the listener's list */
+	uint32_t check_life;	  /* when the query was sent */
+	int64_t	 checked_version; /* the same */
+	bool	 head_seen;
 
 	/* presence */
 	WheelTimer presence_timer;
