@@ -386,7 +386,8 @@ wire_parse(WireParser *parser, const char *text, size_t bytes, WireMessage *out)
 	json_init(&r, text, bytes, WIRE_MAX_DEPTH);
 	read_members(parser, &r, &members, out);
 	/* a refusal names the clock of the op wherever that could be read */
-	parser->error.is_op = found(&members, M_TYPE) && json_string_is(&members.type, "op");
+	parser->error.is_op =
+		found(&members, M_TYPE) && (members.bad >> M_TYPE & 1) == 0 && json_string_is(&members.type, "op");
 	parser->error.clock = out->clock;
 	parser->error.has_clock = parser->error.is_op && found(&members, M_CLOCK) &&
 							  (members.bad >> M_CLOCK & 1) == 0 && out->clock >= 1;

@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary and DIR/algebra.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra and DIR/wire.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -53,3 +53,18 @@ save('binary', [
 let state = 12345;
 const byte = () => ((state = (state * 1103515245 + 12345) >>> 0) >>> 16) & 255;
 save('algebra', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 10, (i * 37) & 127, ...Array.from({ length: 60 + 8 * i }, byte)])));
+
+// Messages of a client, right and wrong.
+const event = '"base_version":45,"base_event":"77ab00112233ccff"';
+save('wire', [
+  '{"type":"open","site":8211,"last_version":42,"last_event":"9f3c000000000001","pending":2,"name":"Alice \\"\\ud83d\\ude00","color":"#d33"}',
+  '{"type":"open","site":1}', '{"type":"open","site":9007199254740991,"last_version":null,"last_event":null,"name":null}',
+  '{"type":"open","site":1e3,"last_version":0}', '{"type":"open","site":0}', `{"type":"open","site":1,"name":"${'é'.repeat(33)}"}`,
+  `{"type":"op","clock":7,${event},"op":{"ops":[{"insert":"x"}]}}`,
+  `{"type":"op","clock":7,${event},"ops":[{"ops":[{"retain":1},{"insert":"é😀"}]},[{"delete":2}]]}`,
+  `{"clock":9007199254740991,"type":"op",${event},"ops":[1]}`, `{"type":"op","clock":"7",${event},"op":1,"ops":[]}`,
+  `{"type":"op","clock":7,${event},"ops":[${'0,'.repeat(1001)}0]}`, `{"type":"op","clock":1,${event},"op":${deep(70, '[', ']')}}`,
+  '{"type":"cursor","version":46,"position":42,"selection":[42,50]}', '{"type":"cursor","version":46,"position":null}',
+  '{"type":"cursor","version":46,"position":1,"selection":[1,2,3]}', '{"type":"cursor","version":-1,"position":1.5}',
+  '{"type":"heartbeat"}', '{"type":"hearty"}', '{"ty\\u0070e":"heartbeat","type":7}', '{}', '[]', '"', '{"type":"op","clock":7', '',
+]);
