@@ -18,6 +18,13 @@
 #include "pg_alloc.h"
 #include "read.h"
 
+/*
+ * Bounds of one answer in bytes of operations, beside those in events: events can be as large as documents. Whoever lacks more asks again.
+ * A step is small enough for a proxy to pass it on to readers that are not slow.
+ */
+#define FEED_PAGE_BYTES (4 * 1024 * 1024)
+#define FEED_STEP_BYTES (256 * 1024)
+
 /* ---- open_document ---- */
 
 /*
@@ -196,13 +203,14 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 {
 	ReadAuthors authors = {0};
 	int32		left = request->max_events;
+	size_t		bytes = 0;
 	StoreScan  *scan =
 		store_scan_begin(request->document.key, request->version + 1, PG_INT64_MAX, false, request->snapshot);
 	StoredEvent event;
 	Arena		arena;
 
 	pg_arena_init(&arena);
-	while (left-- > 0 && store_scan_next(scan, &event))
+	while (left-- > 0 && bytes < FEED_PAGE_BYTES && store_scan_next(scan, &event))
 	{
 		text		   *author = read_author(&authors, event.author, request->snapshot);
 		struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
@@ -219,6 +227,7 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 		values[OPEN_OP] = PointerGetDatum(op);
 		nulls[OPEN_REASON] = true;
 		put_row(result, "event", values, nulls, request->head_version);
+		bytes += VARSIZE(op);
 		pfree(op);
 		arena_reset(&arena);
 	}
@@ -314,7 +323,7 @@ int64_elements(ArrayType *array, const char *name, int *count)
 
 /*
  * fetch_events(keys, after, max_events): of each document the events after a version, ascending. max_events bounds each document by itself,
- * so that a busy one does not starve the others of the same call.
+ * so that a busy one does not starve the others of the same call. Each gets two at least: the first may be one that the caller knows.
  */
 PG_FUNCTION_INFO_V1(feed_fetch_events);
 Datum
@@ -329,6 +338,7 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 	int32		   max_events = PG_GETARG_INT32(2);
 	ReadAuthors	   authors = {0};
 	Arena		   arena;
+	size_t		   total = 0;
 	int			   i;
 
 	if (key_count != after_count)
@@ -343,11 +353,13 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 	{
 		int64		from = Max(after[i], 0) == PG_INT64_MAX ? PG_INT64_MAX : Max(after[i], 0) + 1;
 		StoreScan  *scan = store_scan_begin(keys[i], from, PG_INT64_MAX, false, snapshot);
-		int32		left = max_events;
+		size_t		bytes = 0;
+		int32		count = 0;
 		StoredEvent event;
 
 		CHECK_FOR_INTERRUPTS();
-		while (left-- > 0 && store_scan_next(scan, &event))
+		while (count < max_events && (count < 2 || (bytes < FEED_STEP_BYTES && total < FEED_PAGE_BYTES)) &&
+			   store_scan_next(scan, &event))
 		{
 			text		   *author = read_author(&authors, event.author, snapshot);
 			struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
@@ -364,6 +376,9 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 			values[6] = TimestampTzGetDatum(event.created_at);
 			values[7] = PointerGetDatum(op);
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+			bytes += VARSIZE(op);
+			total += VARSIZE(op);
+			count++;
 			pfree(op);
 			arena_reset(&arena);
 		}

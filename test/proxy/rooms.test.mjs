@@ -103,3 +103,17 @@ test('one wish to compare everything is as good as a thousand', { timeout: 60000
 	await stand.proxy.health();
 	assert.ok(spent() - begun < 400, `${spent() - begun} ms of CPU time`);
 });
+
+test('large events come in small answers, and nobody is too slow for them', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	type(id, 60, 'x'.repeat(100000)); /* one commit */
+	await eventually(() => alice.closed || received(alice).length === 60);
+	assert.equal(alice.closed, null);
+	const { last_version: version, last_event: event } = firstPosition(id);
+	const rows = Number(stand.sql(`SELECT count(*) FROM collab.open_document('${id}', 'bob', 2, ${version}, x'${event}'::bigint, 1, 1000)`));
+	assert.ok(rows > 30 && rows < 50, `${rows} events in one answer`);
+	const bob = await stand.socket(id, 'bob', { site: 2, ...firstPosition(id) });
+	assert.equal(received(bob).length, 59);
+});
