@@ -68,6 +68,8 @@ static const Setting settings[] = {
 	NUMBER(max_fragments, "1000", 1, 1000000, "", "frames that one message may be cut into"),
 	NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes",
 		   "a client this far behind is closed (4408)"),
+	NUMBER(max_answer_bytes, "268435456", 1048576, 17179869184, "bytes",
+		   "answers to open that clients have not read yet, of all together; beyond it further opens wait"),
 	NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
 	NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
 	NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),

@@ -22,6 +22,7 @@ typedef struct Config
 	int64_t max_message_bytes;
 	int64_t max_fragments;
 	int64_t max_output_bytes;
+	int64_t max_answer_bytes;
 	int64_t max_batch;
 	int64_t max_batch_bytes;
 	int64_t max_waiting_bytes;

@@ -6,6 +6,15 @@
 
 #define FRAGMENT_MIN 1024 /* no fragment smaller than this unless it is the last */
 
+/* One process, one number: of all frames that are not counted against a reader's limit. */
+static size_t uncounted_bytes;
+
+size_t
+frame_uncounted_bytes(void)
+{
+	return uncounted_bytes;
+}
+
 Frame *
 frame_create(const Buf *text, bool counted)
 {
@@ -14,6 +23,8 @@ frame_create(const Buf *text, bool counted)
 	frame->refs = 1;
 	frame->counted = counted;
 	frame->bytes = text->size;
+	if (!counted)
+		uncounted_bytes += frame->bytes;
 	memcpy(frame->data, text->data, text->size);
 	return frame;
 }
@@ -28,8 +39,11 @@ frame_ref(Frame *frame)
 void
 frame_unref(Frame *frame)
 {
-	if (frame != NULL && --frame->refs == 0)
-		free(frame);
+	if (frame == NULL || --frame->refs > 0)
+		return;
+	if (!frame->counted)
+		uncounted_bytes -= frame->bytes;
+	free(frame);
 }
 
 static Frame *

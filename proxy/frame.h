@@ -17,6 +17,8 @@ typedef struct Frame
 Frame *frame_create(const Buf *text, bool counted);
 Frame *frame_ref(Frame *frame);
 void   frame_unref(Frame *frame); /* NULL is fine */
+/* What all uncounted frames hold together, a shared one once. */
+size_t frame_uncounted_bytes(void);
 
 typedef struct FrameQueue
 {

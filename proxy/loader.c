@@ -383,16 +383,20 @@ free_reader(Loader *loader)
 void
 loader_turn_end(Loader *loader)
 {
-	List *node;
-	List *after;
+	const Config *config = &loader->proxy->config;
+	List		 *node;
+	List		 *after;
 
 	list_each_safe(node, after, &loader->waiting)
 	{
 		OpenRequest *request = container_of(node, OpenRequest, node);
 		Pg			*reader;
 
+		/* answers that nobody reads are given up in time; until then the others wait, which is better than no memory */
+		if (frame_uncounted_bytes() > (size_t) config->max_answer_bytes)
+			break;
 		/* the next page waits until the client has taken the last one */
-		if (request->client->queue.bytes > (size_t) loader->proxy->config.max_output_bytes)
+		if (request->client->queue.bytes > (size_t) config->max_output_bytes)
 			continue;
 		reader = free_reader(loader);
 		if (reader == NULL)

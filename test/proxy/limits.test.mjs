@@ -72,9 +72,9 @@ test('a heartbeat is answered with a version that is queued', async () =>
 });
 
 /* A raw client that opens a document and then never reads. */
-async function deaf(id)
+async function deaf(id, proxy = stand.proxy, waits = true)
 {
-	const socket = net.connect({ port: stand.proxy.config.listen_port, host: '127.0.0.1' });
+	const socket = net.connect({ port: proxy.config.listen_port, host: '127.0.0.1' });
 	socket.on('error', () => {});
 	socket.gone = new Promise((resolve) => socket.once('close', resolve));
 	let text = '';
@@ -82,7 +82,7 @@ async function deaf(id)
 	socket.on('data', take);
 	socket.write(handshake(`/v1/docs/${id}/ws?user=deaf`));
 	socket.write(frame(JSON.stringify({ type: 'open', site: 9 })));
-	await eventually(() => text.includes('"type":"snapshot"'));
+	await eventually(() => text.includes(waits ? '"type":"snapshot"' : ' 101 '));
 	socket.removeListener('data', take);
 	socket.pause();
 	/* it does send heartbeats */
@@ -91,9 +91,9 @@ async function deaf(id)
 	return socket;
 }
 
-function memory()
+function memory(proxy = stand.proxy)
 {
-	return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${stand.proxy.child.pid}/status`, 'utf8'))[1]) * 1024;
+	return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${proxy.child.pid}/status`, 'utf8'))[1]) * 1024;
 }
 
 test('a client that never reads is closed, the room goes on', { timeout: 60000 }, async () =>
@@ -120,6 +120,29 @@ test('a client that never reads is closed, the room goes on', { timeout: 60000 }
 	await eventually(() => bob.messages.filter((m) => m.type === 'events').flatMap((m) => m.events).length === clock);
 	clearInterval(timer);
 	lost.destroy();
+});
+
+test('answers that nobody reads take no more memory than they may', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ max_answer_bytes: 16777216, ring_bytes: 4096 });
+	const large = stand.document({ ops: [{ insert: 'lorem ipsum '.repeat(600000) }] });
+	const small = stand.document();
+	const first = await deaf(large, proxy);
+	const before = memory(proxy);
+	const others = [];
+	for (let i = 0; i < 20; i++)
+		others.push(await deaf(large, proxy, false));
+	await sleep(3000);
+	const grown = memory(proxy) - before;
+	assert.ok(grown < 70e6, `memory grew by ${grown} bytes`);
+	for (const socket of [first, ...others])
+	{
+		clearInterval(socket.timer);
+		socket.destroy();
+	}
+	await stand.socket(small, 'alice', { site: 1 }, { proxy });
+	await stand.closeSockets();
+	await proxy.stop();
 });
 
 test('a client that reads slowly but within its bounds gets everything', { timeout: 60000 }, async () =>
