@@ -42,11 +42,12 @@ document_cache_begin(void)
 	}
 	if (cache == NULL)
 	{
+		/* May raise: a cache that does not know its table would never be emptied. */
+		cache_table = catalog_get()->documents.table;
 		ctl.keysize = sizeof(int64);
 		ctl.entrysize = sizeof(DocumentRow);
 		ctl.hcxt = TopMemoryContext;
 		cache = hash_create("collab documents", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		cache_table = catalog_get()->documents.table;
 		cache_stale = false;
 	}
 }

@@ -75,12 +75,13 @@ cache_prepare(void)
 	}
 	if (cache == NULL)
 	{
+		/* May raise: a cache that does not know its table would never be emptied. */
+		cache_table = catalog_get()->users.table;
 		ctl.keysize = sizeof(int64);
 		ctl.entrysize = sizeof(CachedUser);
 		ctl.hcxt = TopMemoryContext;
 		cache = hash_create("collab users", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		cache_stale = false;
-		cache_table = catalog_get()->users.table;
 	}
 }
 
