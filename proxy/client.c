@@ -53,7 +53,7 @@ client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, 
 void
 client_established(Client *client)
 {
-	client->last_received = client->last_sent = proxy_now(client->proxy);
+	client->last_received = client->last_sent = client->unopened_since = proxy_now(client->proxy);
 	wheel_set(&client->proxy->wheel, &client->timer, (uint64_t) client->proxy->config.heartbeat_ms);
 }
 
@@ -133,6 +133,11 @@ on_timer(WheelTimer *timer)
 		client_close(client, 4408, "no heartbeat");
 		return;
 	}
+	if (client->state == CLIENT_CONNECTED && now - client->unopened_since >= timeout)
+	{
+		client_close(client, 4400, "no open");
+		return;
+	}
 	if (client->stalled_since != 0 && now - client->stalled_since >= STALL_TIMEOUTS * timeout)
 	{
 		client_close(client, 4408, "too slow");
@@ -207,6 +212,7 @@ client_open_failed(Client *client, const char *code, const char *message, int64_
 	client->room = NULL;
 	client->position = -1;
 	client->state = CLIENT_CONNECTED;
+	client->unopened_since = proxy_now(client->proxy);
 }
 
 static bool

@@ -63,7 +63,8 @@ struct Client
 	WheelTimer timer;
 	uint64_t   last_received;
 	uint64_t   last_sent;
-	uint64_t   stalled_since; /* when output began to wait; 0: it does not */
+	uint64_t   unopened_since; /* while in CLIENT_CONNECTED */
+	uint64_t   stalled_since;  /* when output began to wait; 0: it does not */
 };
 
 /* ---- called by ws ---- */

@@ -31,6 +31,22 @@ test('a client that says nothing is closed after timeout_ms', async () =>
 	}
 });
 
+test('a client that talks but never opens is closed', async () =>
+{
+	const socket = await stand.socket(stand.document(), 'alice', null, silent);
+	const timer = setInterval(() => socket.send('{'), 200);
+	const begun = Date.now();
+	try
+	{
+		assert.equal((await socket.closing(4000)).code, 4400);
+	}
+	finally
+	{
+		clearInterval(timer);
+	}
+	assert.ok(Date.now() - begun >= 880 && Date.now() - begun < 2000, `${Date.now() - begun} ms`);
+});
+
 test('a client that is only told nothing gets heartbeats; any message keeps it', async () =>
 {
 	const id = stand.document();
