@@ -78,8 +78,9 @@ help:
 #?   make format              clang-format all C files; format-check only says what would change
 #?   make checkver            the version number is the same wherever it must stand
 #?   make dist                collab-VERSION.zip, as PGXN wants it
+# Started in the background by a shell, a script would ignore Ctrl-C and could not even trap it.
 run:
-	@scripts/run.sh
+	@env --default-signal=INT,QUIT scripts/run.sh
 
 test:
 	@scripts/test.sh $(SUITES)
