@@ -11,7 +11,7 @@ if [ ${#chosen[@]} = 0 ]; then
 fi
 json=${BENCH_JSON:+$(readlink -f "$BENCH_JSON")}
 start_log bench.log
-prepare "build run test" epn
+prepare "build run bench" epn
 
 BENCH_LINES=$top/build/bench-lines.json
 as_builder rm -f "$BENCH_LINES"

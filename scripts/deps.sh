@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh build|run|test... - installs the Debian packages that are missing for it, and does nothing when none is.
+# deps.sh build|run|test|bench... - installs the Debian packages that are missing for it, and does nothing when none is.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -7,6 +7,7 @@ build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libwebsockets-dev l
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev clang libclang-rt-14-dev clang-format-14 shellcheck git
   libtap-parser-sourcehandler-pgtap-perl chromium"
+bench="libjansson-dev"
 # With PG_CONFIG the server is somebody else's business.
 if [ -z "${PG_CONFIG:-}" ]; then
   build+=" postgresql-server-dev-15"
@@ -69,7 +70,8 @@ for what in "$@"; do
     build) read -r -d '' -a packages <<<"$build" || true ;;
     run) read -r -d '' -a packages <<<"$run" || true ;;
     test) read -r -d '' -a packages <<<"$test" || true ;;
-    *) die "usage: deps.sh build|run|test..." ;;
+    bench) read -r -d '' -a packages <<<"$bench" || true ;;
+    *) die "usage: deps.sh build|run|test|bench..." ;;
   esac
   needed+=("${packages[@]}")
 done

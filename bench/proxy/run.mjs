@@ -23,7 +23,7 @@ const COLUMNS = [['acked_per_s', 'acked/s', 0], ['delivered_per_s', 'delivered/s
   ['ack_p99_ms', 'p99 ms', 2], ['propagation_p50_ms', 'prop p50', 2], ['propagation_p99_ms', 'p99 ms', 2],
   ['cpu_proxy_us', 'proxy µs/op', 1], ['cpu_postgres_us', 'postgres µs/op', 1], ['cpu_server_us', 'server µs/op', 1],
   ['cpu_load_us', 'load µs/op', 1]];
-const UNITS = { acked_per_s: 'op/s', delivered_per_s: 'op/s', cpu_server_us: 'us', cpu_proxy_us: 'us', cpu_postgres_us: 'us' };
+const UNITS = { acked_per_s: 'op/s', delivered_per_s: 'op/s', cpu_server_us: 'us', cpu_proxy_us: 'us', cpu_postgres_us: 'us', cpu_load_us: 'us' };
 
 function report(name, value, unit, goal) {
   if (!process.env.BENCH_LINES) return;
