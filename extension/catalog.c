@@ -21,24 +21,57 @@ static Catalog catalog;
 static bool	   catalog_valid = false;
 static bool	   callbacks_registered = false;
 
+/*
+ * Columns that version 0.1.0 gave to documents and events, and what they have now: the library also
+ * works on tables that are not updated yet.
+ */
+#define DOCUMENTS_OLD_COLUMNS 5
+#define DOCUMENTS_COLUMNS 8
+#define EVENTS_OLD_COLUMNS 10
+#define EVENTS_COLUMNS 11
+
+/* Tables of version 0.2.0: their names, columns and places in the catalog. */
+static const struct
+{
+	const char *name;
+	int			natts;
+	size_t		place;
+} newer_tables[] = {
+	{"snapshots", 10, offsetof(Catalog, snapshots)},
+	{"chunks", 9, offsetof(Catalog, chunks)},
+	{"archives", 10, offsetof(Catalog, archives)},
+	{"thawed", 6, offsetof(Catalog, thawed)},
+	{"applied_clocks", 4, offsetof(Catalog, applied_clocks)},
+};
+
+static CatalogTable *
+newer_table(Catalog *in, int i)
+{
+	return (CatalogTable *) ((char *) in + newer_tables[i].place);
+}
+
+static bool
+is_ours(Oid relid)
+{
+	int i;
+
+	if (relid == catalog.documents.table || relid == catalog.users.table || relid == catalog.events)
+		return true;
+	for (i = 0; i < CATALOG_LEAVES; i++)
+		if (relid == catalog.leaves[i].table)
+			return true;
+	for (i = 0; i < lengthof(newer_tables); i++)
+		if (relid == newer_table(&catalog, i)->table)
+			return true;
+	return false;
+}
+
 /* Only a flag is cleared here: who is working with the OIDs holds locks on what they name. */
 static void
 invalidate_relation(Datum arg, Oid relid)
 {
-	int i;
-
-	if (!catalog_valid)
-		return;
-	if (OidIsValid(relid) && relid != catalog.documents.table && relid != catalog.users.table &&
-		relid != catalog.events)
-	{
-		for (i = 0; i < CATALOG_LEAVES; i++)
-			if (relid == catalog.leaves[i].table)
-				break;
-		if (i == CATALOG_LEAVES)
-			return;
-	}
-	catalog_valid = false;
+	if (catalog_valid && (!OidIsValid(relid) || is_ours(relid)))
+		catalog_valid = false;
 }
 
 static void
@@ -62,13 +95,14 @@ lookup_table(Oid schema, const char *name)
 
 /* Rows are formed by position, so a table that lost or gained columns must not be written to. */
 static void
-load_table(Oid relid, int natts, CatalogTable *out)
+load_table(Oid relid, int old_natts, int natts, CatalogTable *out)
 {
 	Relation rel = table_open(relid, AccessShareLock);
+	int		 columns = RelationGetNumberOfAttributes(rel);
 
 	out->table = relid;
 	out->pkey = RelationGetPrimaryKeyIndex(rel);
-	if (!OidIsValid(out->pkey) || RelationGetNumberOfAttributes(rel) != natts)
+	if (!OidIsValid(out->pkey) || (columns != natts && columns != old_natts))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 						errmsg("table \"%s.%s\" is not as the extension created it", CATALOG_SCHEMA,
 							   RelationGetRelationName(rel)),
@@ -93,8 +127,23 @@ load_leaves(Catalog *out)
 						errdetail("It must be partitioned by hash into %d leaves.", CATALOG_LEAVES)));
 
 	for (i = 0; i < CATALOG_LEAVES; i++)
-		load_table(desc->oids[desc->boundinfo->indexes[i]], 10, &out->leaves[i]);
+		load_table(desc->oids[desc->boundinfo->indexes[i]], EVENTS_OLD_COLUMNS, EVENTS_COLUMNS,
+				   &out->leaves[i]);
 	table_close(root, AccessShareLock);
+}
+
+static void
+load_newer(Oid schema, Catalog *out)
+{
+	int i;
+
+	for (i = 0; i < lengthof(newer_tables); i++)
+	{
+		Oid relid = get_relname_relid(newer_tables[i].name, schema);
+
+		if (OidIsValid(relid))
+			load_table(relid, newer_tables[i].natts, newer_tables[i].natts, newer_table(out, i));
+	}
 }
 
 const Catalog *
@@ -120,10 +169,11 @@ catalog_get(void)
 	 */
 	memset(&fresh, 0, sizeof(fresh));
 	schema = get_namespace_oid(CATALOG_SCHEMA, false);
-	load_table(lookup_table(schema, "documents"), 5, &fresh.documents);
-	load_table(lookup_table(schema, "users"), 3, &fresh.users);
+	load_table(lookup_table(schema, "documents"), DOCUMENTS_OLD_COLUMNS, DOCUMENTS_COLUMNS, &fresh.documents);
+	load_table(lookup_table(schema, "users"), 3, 3, &fresh.users);
 	fresh.events = lookup_table(schema, "events");
 	load_leaves(&fresh);
+	load_newer(schema, &fresh);
 
 	catalog = fresh;
 	catalog_valid = true;

@@ -20,6 +20,16 @@ typedef struct Catalog
 	CatalogTable users;
 	Oid			 events;				 /* the partitioned root */
 	CatalogTable leaves[CATALOG_LEAVES]; /* by remainder, not by name */
+
+	/*
+	 * Tables of version 0.2.0. Until ALTER EXTENSION UPDATE has run they are missing, their OIDs
+	 * are InvalidOid, and what needs them is not done.
+	 */
+	CatalogTable snapshots;
+	CatalogTable chunks;
+	CatalogTable archives;
+	CatalogTable thawed;
+	CatalogTable applied_clocks;
 } Catalog;
 
 /* Raises where the extension's tables are missing or were altered. */

@@ -29,6 +29,9 @@ enum
 	DOCUMENTS_KIND,
 	DOCUMENTS_OWNER,
 	DOCUMENTS_CREATED_AT,
+	DOCUMENTS_FOLD_AFTER, /* from here on: not in a schema of version 0.1.0 */
+	DOCUMENTS_KEEP_HISTORY,
+	DOCUMENTS_FIRST_VERSION,
 	DOCUMENTS_NATTS
 };
 
@@ -79,6 +82,9 @@ store_read_document(TupleTableSlot *slot, DocumentRow *out)
 	out->doc_id[VARSIZE_ANY_EXHDR(doc_id)] = '\0';
 	out->owner = DatumGetInt64(values[DOCUMENTS_OWNER]);
 	out->created_at = DatumGetTimestampTz(values[DOCUMENTS_CREATED_AT]);
+	out->first_version = slot->tts_tupleDescriptor->natts > DOCUMENTS_FIRST_VERSION
+							 ? DatumGetInt64(values[DOCUMENTS_FIRST_VERSION])
+							 : 0;
 }
 
 bool
@@ -117,14 +123,18 @@ store_document_require(const char *doc_id, size_t bytes, Snapshot snapshot, Docu
 void
 store_insert_document(const DocumentRow *document)
 {
-	Datum values[DOCUMENTS_NATTS];
+	Datum values[DOCUMENTS_NATTS] = {0};
+	bool  nulls[DOCUMENTS_NATTS] = {false};
 
 	values[DOCUMENTS_KEY] = Int64GetDatum(document->key);
 	values[DOCUMENTS_DOC_ID] = CStringGetTextDatum(document->doc_id);
 	values[DOCUMENTS_KIND] = CStringGetTextDatum("delta");
 	values[DOCUMENTS_OWNER] = Int64GetDatum(document->owner);
 	values[DOCUMENTS_CREATED_AT] = TimestampTzGetDatum(document->created_at);
-	store_insert_row(catalog_get()->documents.table, values);
+	nulls[DOCUMENTS_FOLD_AFTER] = true;
+	nulls[DOCUMENTS_KEEP_HISTORY] = true;
+	values[DOCUMENTS_FIRST_VERSION] = Int64GetDatum(0);
+	store_insert_row(catalog_get()->documents.table, values, nulls);
 }
 
 /* Deletes what the first column of a primary key selects. */

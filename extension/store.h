@@ -6,6 +6,7 @@
 #include "utils/snapshot.h"
 
 #include "delta.h"
+#include "event.h"
 
 /*
  * Nothing here looks at privileges or policies: callers have made their permission check. Nothing
@@ -21,26 +22,11 @@ typedef struct DocumentRow
 	char		doc_id[STORE_DOC_ID_MAX + 1];
 	int64		owner; /* user key */
 	TimestampTz created_at;
+	int64		first_version; /* the oldest that can be rebuilt; 0: all */
 } DocumentRow;
 
-/*
- * One row of collab.events. `op` is the binary form of the delta (delta_codec.c), not
- * NUL-terminated.
- */
-typedef struct StoredEvent
-{
-	int64		   doc;
-	int64		   version;
-	int64		   site;
-	int64		   clock;
-	int64		   base_version;
-	int64		   author; /* user key */
-	int64		   length; /* of the document after this event */
-	TimestampTz	   created_at;
-	bool		   astral; /* the document has held a surrogate pair by now */
-	const uint8_t *op;
-	uint32		   op_bytes;
-} StoredEvent;
+/* One row of collab.events. */
+typedef CollabEvent StoredEvent;
 
 /* The 64-bit ids that a position names: of an event, and of version 0. */
 extern int64 store_event_id(const StoredEvent *event);

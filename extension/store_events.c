@@ -247,6 +247,7 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 {
 	Datum		   *values = slot->tts_values;
 	struct varlena *op = palloc(VARHDRSZ + event->op_bytes);
+	int				i;
 
 	SET_VARSIZE(op, VARHDRSZ + event->op_bytes);
 	memcpy(VARDATA(op), event->op, event->op_bytes);
@@ -263,6 +264,8 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 	values[EVENTS_ASTRAL] = BoolGetDatum(event->astral);
 	values[EVENTS_OP] = PointerGetDatum(op);
 	memset(slot->tts_isnull, 0, EVENTS_NATTS * sizeof(bool));
+	for (i = EVENTS_NATTS; i < slot->tts_tupleDescriptor->natts; i++)
+		slot->tts_isnull[i] = true;
 	ExecStoreVirtualTuple(slot);
 }
 

@@ -110,7 +110,7 @@ store_insert_end(EState *estate)
 }
 
 void
-store_insert_row(Oid table, Datum *values)
+store_insert_row(Oid table, const Datum *values, const bool *nulls)
 {
 	EState		   *estate = CreateExecutorState();
 	MemoryContext	old = MemoryContextSwitchTo(estate->es_query_cxt);
@@ -119,7 +119,10 @@ store_insert_row(Oid table, Datum *values)
 	int				natts = RelationGetNumberOfAttributes(rel);
 
 	memcpy(slot->tts_values, values, natts * sizeof(Datum));
-	memset(slot->tts_isnull, 0, natts * sizeof(bool));
+	if (nulls != NULL)
+		memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
+	else
+		memset(slot->tts_isnull, 0, natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	store_insert_rows(estate, rel, &slot, 1);
 

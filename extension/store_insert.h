@@ -17,8 +17,11 @@ extern void store_insert_rows(EState *estate, Relation rel, TupleTableSlot **slo
  */
 extern void store_insert_end(EState *estate);
 
-/* The same for one row of a table that is opened here. */
-extern void store_insert_row(Oid table, Datum *values);
+/*
+ * The same for one row of a table that is opened here. `nulls` may be NULL: none is. Values beyond
+ * the columns that the table has are left out.
+ */
+extern void store_insert_row(Oid table, const Datum *values, const bool *nulls);
 
 /*
  * Raises where the table has triggers that a direct insert (or, `deleting`, a direct delete) would

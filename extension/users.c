@@ -203,7 +203,7 @@ users_register(const char *name, size_t bytes, bool wait, int64 *key)
 			values[USERS_KEY] = Int64GetDatum(*key);
 			values[USERS_USER_ID] = PointerGetDatum(cstring_to_text_with_len(name, bytes));
 			values[USERS_CREATED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
-			store_insert_row(catalog_get()->users.table, values);
+			store_insert_row(catalog_get()->users.table, values, NULL);
 			return USER_KNOWN;
 		}
 	}

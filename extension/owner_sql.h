@@ -1,0 +1,33 @@
+/* owner_sql.h - the extension's own SQL statements, run with the rights of the owner of its tables. */
+#ifndef COLLAB_OWNER_SQL_H
+#define COLLAB_OWNER_SQL_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+/*
+ * Between begin and end SPI statements run as the owner of collab.documents, whom row-level
+ * security does not filter even where it is forced: as for foreign keys, and so that a condition
+ * on the user's words may use an index. The caller has made the permission check. Names in the
+ * statements are qualified; search_path is pg_catalog, pg_temp. An error restores everything.
+ */
+typedef struct OwnerSql
+{
+	Oid user;
+	int security;
+	int guc_level;
+} OwnerSql;
+
+extern void owner_sql_begin(OwnerSql *frame);
+extern void owner_sql_end(OwnerSql *frame);
+
+/*
+ * SPI_execute_with_args for statements that must not fail: raises unless the result is `expected`
+ * (SPI_OK_...). `nulls` may be NULL. Returns the number of rows. `read_only` sees what the active
+ * snapshot shows, otherwise a new one is taken.
+ */
+extern uint64 owner_sql_execute(const char *sql, int nargs, const Oid *types, const Datum *values,
+								const char *nulls, bool read_only, int expected);
+
+#endif

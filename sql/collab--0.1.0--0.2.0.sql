@@ -1,0 +1,291 @@
+-- collab--0.1.0--0.2.0.sql - snapshots, tiers, history, comments: what ALTER EXTENSION collab UPDATE adds. CREATE EXTENSION runs it, too.
+--
+-- Rules of this file: as in collab--0.1.0.sql, and one section per topic.
+
+-- complain if script is sourced in psql, rather than via ALTER EXTENSION
+\echo Use "ALTER EXTENSION collab UPDATE TO '0.2.0'" to load this file. \quit
+
+-- === documents and events ===
+
+ALTER TABLE collab.documents
+	ADD COLUMN fold_after interval,
+	ADD COLUMN keep_history interval,
+	ADD COLUMN first_version bigint NOT NULL DEFAULT 0,
+	ADD CONSTRAINT documents_doc_id_key UNIQUE (doc_id);
+COMMENT ON COLUMN collab.documents.fold_after IS 'age from which events are folded into chunks; NULL: the setting collab.fold_after';
+COMMENT ON COLUMN collab.documents.keep_history IS 'age from which history is deleted; NULL: it is kept for ever';
+COMMENT ON COLUMN collab.documents.first_version IS 'oldest version that can be rebuilt: the events up to it were deleted; 0: all are there';
+COMMENT ON CONSTRAINT documents_doc_id_key ON collab.documents IS 'what a foreign key of an application references';
+
+ALTER TABLE collab.events ADD COLUMN checksum integer;
+COMMENT ON COLUMN collab.events.checksum IS 'low half of XXH64 over the other columns; NULL in rows of version 0.1.0';
+
+-- === snapshots ===
+
+CREATE TABLE collab.snapshots (
+	doc bigint NOT NULL,
+	version bigint NOT NULL,
+	event bigint NOT NULL,
+	length bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	written_at timestamptz NOT NULL,
+	astral boolean NOT NULL,
+	pinned boolean NOT NULL,
+	checksum bigint NOT NULL,
+	content collab.delta NOT NULL,
+	CONSTRAINT snapshots_pkey PRIMARY KEY (doc, version)
+);
+COMMENT ON TABLE collab.snapshots IS 'content of documents at some of their versions: a cache, but for the pinned one at first_version';
+COMMENT ON COLUMN collab.snapshots.doc IS 'key of the document';
+COMMENT ON COLUMN collab.snapshots.version IS 'version that it is the content of';
+COMMENT ON COLUMN collab.snapshots.event IS 'id of the event at that version';
+COMMENT ON COLUMN collab.snapshots.length IS 'length of the content, in UTF-16 code units';
+COMMENT ON COLUMN collab.snapshots.created_at IS 'when the event at that version was written';
+COMMENT ON COLUMN collab.snapshots.written_at IS 'when the snapshot was written';
+COMMENT ON COLUMN collab.snapshots.astral IS 'the document holds or has held a surrogate pair';
+COMMENT ON COLUMN collab.snapshots.pinned IS 'named, or the floor of a history that was deleted: never thinned out';
+COMMENT ON COLUMN collab.snapshots.checksum IS 'XXH64 over the other columns';
+COMMENT ON COLUMN collab.snapshots.content IS 'the content';
+COMMENT ON CONSTRAINT snapshots_pkey ON collab.snapshots IS 'one snapshot per version';
+ALTER TABLE collab.snapshots ALTER COLUMN content SET STATISTICS 0;
+
+-- Decompressed in a fifth of pglz's time; a server built without lz4 keeps pglz.
+DO $lz4$
+BEGIN
+	ALTER TABLE collab.snapshots ALTER COLUMN content SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+	NULL;
+END
+$lz4$;
+
+-- === tiers ===
+
+CREATE TABLE collab.chunks (
+	doc bigint NOT NULL,
+	first_version bigint NOT NULL,
+	last_version bigint NOT NULL,
+	created_first timestamptz NOT NULL,
+	created_last timestamptz NOT NULL,
+	events integer NOT NULL,
+	raw_bytes integer NOT NULL,
+	checksum bigint NOT NULL,
+	payload bytea NOT NULL,
+	CONSTRAINT chunks_pkey PRIMARY KEY (doc, first_version)
+);
+COMMENT ON TABLE collab.chunks IS 'runs of older events, compressed: what was rows of collab.events';
+COMMENT ON COLUMN collab.chunks.doc IS 'key of the document';
+COMMENT ON COLUMN collab.chunks.first_version IS 'version of the first event in it';
+COMMENT ON COLUMN collab.chunks.last_version IS 'version of the last event in it';
+COMMENT ON COLUMN collab.chunks.created_first IS 'created_at of the first event';
+COMMENT ON COLUMN collab.chunks.created_last IS 'created_at of the last event';
+COMMENT ON COLUMN collab.chunks.events IS 'number of events';
+COMMENT ON COLUMN collab.chunks.raw_bytes IS 'size of the payload before compression, in bytes';
+COMMENT ON COLUMN collab.chunks.checksum IS 'the checksum that the payload carries';
+COMMENT ON COLUMN collab.chunks.payload IS 'the events; layout in core/chunk.h';
+COMMENT ON CONSTRAINT chunks_pkey ON collab.chunks IS 'one chunk per first version';
+ALTER TABLE collab.chunks ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN payload SET STATISTICS 0;
+
+CREATE TABLE collab.archives (
+	doc bigint NOT NULL,
+	first_version bigint NOT NULL,
+	last_version bigint NOT NULL,
+	created_first timestamptz NOT NULL,
+	created_last timestamptz NOT NULL,
+	events integer NOT NULL,
+	bytes bigint NOT NULL,
+	object text COLLATE "C" NOT NULL,
+	sha256 bytea NOT NULL,
+	archived_at timestamptz NOT NULL,
+	CONSTRAINT archives_pkey PRIMARY KEY (doc, first_version)
+);
+COMMENT ON TABLE collab.archives IS 'objects in the cold store: each holds consecutive chunks of one document';
+COMMENT ON COLUMN collab.archives.doc IS 'key of the document';
+COMMENT ON COLUMN collab.archives.first_version IS 'version of the first event in it';
+COMMENT ON COLUMN collab.archives.last_version IS 'version of the last event in it';
+COMMENT ON COLUMN collab.archives.created_first IS 'created_at of the first event';
+COMMENT ON COLUMN collab.archives.created_last IS 'created_at of the last event';
+COMMENT ON COLUMN collab.archives.events IS 'number of events';
+COMMENT ON COLUMN collab.archives.bytes IS 'size of the object, in bytes';
+COMMENT ON COLUMN collab.archives.object IS 'key of the object in the store';
+COMMENT ON COLUMN collab.archives.sha256 IS 'SHA-256 of the object';
+COMMENT ON COLUMN collab.archives.archived_at IS 'when it was read back and found good';
+COMMENT ON CONSTRAINT archives_pkey ON collab.archives IS 'one object per first version';
+
+CREATE UNLOGGED TABLE collab.thawed (
+	doc bigint NOT NULL,
+	first_version bigint NOT NULL,
+	last_version bigint NOT NULL,
+	thawed_at timestamptz NOT NULL,
+	expires_at timestamptz NOT NULL,
+	payload bytea NOT NULL,
+	CONSTRAINT thawed_pkey PRIMARY KEY (doc, first_version)
+);
+COMMENT ON TABLE collab.thawed IS 'chunks that were brought back from the cold store for a while: a cache';
+COMMENT ON COLUMN collab.thawed.doc IS 'key of the document';
+COMMENT ON COLUMN collab.thawed.first_version IS 'version of the first event in it';
+COMMENT ON COLUMN collab.thawed.last_version IS 'version of the last event in it';
+COMMENT ON COLUMN collab.thawed.thawed_at IS 'when it was brought back';
+COMMENT ON COLUMN collab.thawed.expires_at IS 'when it may be dropped';
+COMMENT ON COLUMN collab.thawed.payload IS 'the events, as in collab.chunks';
+COMMENT ON CONSTRAINT thawed_pkey ON collab.thawed IS 'one chunk per first version';
+ALTER TABLE collab.thawed ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN payload SET STATISTICS 0;
+
+CREATE TABLE collab.archive_garbage (
+	object text COLLATE "C" NOT NULL,
+	deleted_at timestamptz NOT NULL,
+	CONSTRAINT archive_garbage_pkey PRIMARY KEY (object)
+);
+COMMENT ON TABLE collab.archive_garbage IS 'objects in the cold store that nothing refers to any more; the archiver deletes them after a grace time';
+COMMENT ON COLUMN collab.archive_garbage.object IS 'key of the object in the store';
+COMMENT ON COLUMN collab.archive_garbage.deleted_at IS 'when the last reference went';
+COMMENT ON CONSTRAINT archive_garbage_pkey ON collab.archive_garbage IS 'one row per object';
+
+CREATE TABLE collab.applied_clocks (
+	doc bigint NOT NULL,
+	author bigint NOT NULL,
+	site bigint NOT NULL,
+	clock bigint NOT NULL,
+	CONSTRAINT applied_clocks_pkey PRIMARY KEY (doc, author, site)
+);
+COMMENT ON TABLE collab.applied_clocks IS 'of every editor the newest edit among the events that are no longer rows: what a client that returns late asks for';
+COMMENT ON COLUMN collab.applied_clocks.doc IS 'key of the document';
+COMMENT ON COLUMN collab.applied_clocks.author IS 'key of the user';
+COMMENT ON COLUMN collab.applied_clocks.site IS 'the editor';
+COMMENT ON COLUMN collab.applied_clocks.clock IS 'highest clock of this editor';
+COMMENT ON CONSTRAINT applied_clocks_pkey ON collab.applied_clocks IS 'one clock per user and editor';
+
+-- === history ===
+
+CREATE TABLE collab.named_versions (
+	doc bigint NOT NULL,
+	name text COLLATE "C" NOT NULL,
+	version bigint NOT NULL,
+	created_by bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	CONSTRAINT named_versions_pkey PRIMARY KEY (doc, name)
+);
+COMMENT ON TABLE collab.named_versions IS 'versions that somebody gave a name';
+COMMENT ON COLUMN collab.named_versions.doc IS 'key of the document';
+COMMENT ON COLUMN collab.named_versions.name IS 'the name';
+COMMENT ON COLUMN collab.named_versions.version IS 'the version';
+COMMENT ON COLUMN collab.named_versions.created_by IS 'key of the user who named it';
+COMMENT ON COLUMN collab.named_versions.created_at IS 'when it was named';
+COMMENT ON CONSTRAINT named_versions_pkey ON collab.named_versions IS 'a name means one version';
+
+CREATE TABLE collab.undone (
+	doc bigint NOT NULL,
+	version bigint NOT NULL,
+	first_version bigint NOT NULL,
+	last_version bigint NOT NULL,
+	CONSTRAINT undone_pkey PRIMARY KEY (doc, version)
+);
+COMMENT ON TABLE collab.undone IS 'which events undid which';
+COMMENT ON COLUMN collab.undone.doc IS 'key of the document';
+COMMENT ON COLUMN collab.undone.version IS 'version of the event that undid something';
+COMMENT ON COLUMN collab.undone.first_version IS 'first version that it undid';
+COMMENT ON COLUMN collab.undone.last_version IS 'last version that it undid';
+COMMENT ON CONSTRAINT undone_pkey ON collab.undone IS 'one row per undoing event';
+
+-- === live text ===
+
+CREATE TABLE collab.live_texts (
+	doc bigint NOT NULL,
+	version bigint NOT NULL,
+	updated_at timestamptz NOT NULL,
+	body text NOT NULL,
+	words tsvector NOT NULL,
+	CONSTRAINT live_texts_pkey PRIMARY KEY (doc)
+);
+COMMENT ON TABLE collab.live_texts IS 'text of every document for searching, at most a second behind';
+COMMENT ON COLUMN collab.live_texts.doc IS 'key of the document';
+COMMENT ON COLUMN collab.live_texts.version IS 'version that it is the text of';
+COMMENT ON COLUMN collab.live_texts.updated_at IS 'when it was written';
+COMMENT ON COLUMN collab.live_texts.body IS 'the text';
+COMMENT ON COLUMN collab.live_texts.words IS 'its words, for full-text search';
+COMMENT ON CONSTRAINT live_texts_pkey ON collab.live_texts IS 'one row per document';
+ALTER TABLE collab.live_texts ALTER COLUMN body SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0;
+CREATE INDEX live_texts_words ON collab.live_texts USING gin (words);
+COMMENT ON INDEX collab.live_texts_words IS 'full-text search';
+
+-- === comments ===
+
+CREATE TABLE collab.comments (
+	id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
+	doc bigint NOT NULL,
+	thread uuid,
+	author bigint NOT NULL,
+	body text NOT NULL,
+	created_at timestamptz NOT NULL,
+	edited_at timestamptz,
+	resolved_at timestamptz,
+	resolved_by bigint,
+	anchor_version bigint,
+	anchor bytea,
+	quote text,
+	CONSTRAINT comments_pkey PRIMARY KEY (doc, id),
+	CONSTRAINT comments_id_key UNIQUE (id)
+);
+COMMENT ON TABLE collab.comments IS 'comments on ranges of documents, and the replies to them';
+COMMENT ON COLUMN collab.comments.id IS 'id of the comment';
+COMMENT ON COLUMN collab.comments.doc IS 'key of the document';
+COMMENT ON COLUMN collab.comments.thread IS 'comment that it replies to; NULL: it opens a thread';
+COMMENT ON COLUMN collab.comments.author IS 'key of the user';
+COMMENT ON COLUMN collab.comments.body IS 'what it says';
+COMMENT ON COLUMN collab.comments.created_at IS 'when it was written';
+COMMENT ON COLUMN collab.comments.edited_at IS 'when its body was last changed';
+COMMENT ON COLUMN collab.comments.resolved_at IS 'when the thread was resolved; NULL: it is open';
+COMMENT ON COLUMN collab.comments.resolved_by IS 'key of the user who resolved it';
+COMMENT ON COLUMN collab.comments.anchor_version IS 'version at which the anchor is as stored';
+COMMENT ON COLUMN collab.comments.anchor IS 'the range that it is about; layout in core/anchor.h; NULL in replies';
+COMMENT ON COLUMN collab.comments.quote IS 'text of the range when the comment was made; NULL in replies';
+COMMENT ON CONSTRAINT comments_pkey ON collab.comments IS 'the comments of a document stand together';
+COMMENT ON CONSTRAINT comments_id_key ON collab.comments IS 'a comment is found by its id';
+
+-- === workers ===
+
+CREATE TABLE collab.quarantine (
+	doc bigint NOT NULL,
+	duty text COLLATE "C" NOT NULL,
+	failures integer NOT NULL,
+	sqlstate text COLLATE "C" NOT NULL,
+	message text NOT NULL,
+	last_at timestamptz NOT NULL,
+	CONSTRAINT quarantine_pkey PRIMARY KEY (doc, duty)
+);
+COMMENT ON TABLE collab.quarantine IS 'documents on which a duty of the worker failed; from the third failure on they are left out';
+COMMENT ON COLUMN collab.quarantine.doc IS 'key of the document';
+COMMENT ON COLUMN collab.quarantine.duty IS 'what the worker was doing';
+COMMENT ON COLUMN collab.quarantine.failures IS 'how often it failed in a row';
+COMMENT ON COLUMN collab.quarantine.sqlstate IS 'error code of the last failure';
+COMMENT ON COLUMN collab.quarantine.message IS 'message of the last failure';
+COMMENT ON COLUMN collab.quarantine.last_at IS 'when it last failed';
+COMMENT ON CONSTRAINT quarantine_pkey ON collab.quarantine IS 'one row per document and duty';
+
+-- === verification ===
+
+-- === policies, dump, owner ===
+
+-- What collab--0.1.0.sql does for its tables. The owner is that of the tables that were there, so that what runs with his rights reaches these.
+DO $tables$
+DECLARE
+	name pg_catalog.name;
+	owner CONSTANT pg_catalog.name := (SELECT r.rolname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner
+		WHERE c.oid OPERATOR(pg_catalog.=) 'collab.documents'::pg_catalog.regclass);
+BEGIN
+	FOREACH name IN ARRAY ARRAY['snapshots', 'chunks', 'archives', 'thawed', 'archive_garbage', 'applied_clocks', 'named_versions', 'undone',
+								'live_texts', 'comments', 'quarantine']::pg_catalog.name[]
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE collab.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+		EXECUTE pg_catalog.format('CREATE POLICY internal ON collab.%I USING (collab.internal_pass()) WITH CHECK (collab.internal_pass())', name);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY internal ON collab.%I IS %L', name, 'only the extension''s own code gets through');
+		EXECUTE pg_catalog.format('REVOKE ALL ON TABLE collab.%I FROM PUBLIC', name);
+		IF owner OPERATOR(pg_catalog.<>) CURRENT_USER THEN
+			EXECUTE pg_catalog.format('ALTER TABLE collab.%I OWNER TO %I', name, owner);
+		END IF;
+		-- The unlogged one is a cache.
+		IF name OPERATOR(pg_catalog.<>) 'thawed' THEN
+			PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('collab.%I', name)::pg_catalog.regclass, '');
+		END IF;
+	END LOOP;
+END
+$tables$;
