@@ -1,8 +1,8 @@
-/* config.h - every setting of the proxy: one table, four sources. */
+/* config.h - every setting of the proxy. */
 #ifndef COLLAB_PROXY_CONFIG_H
 #define COLLAB_PROXY_CONFIG_H
 
-#include "util.h"
+#include "settings.h"
 
 /* Values are checked against the ranges of the table in config.c, which also documents each of them. */
 typedef struct Config
@@ -39,23 +39,10 @@ typedef struct Config
 	int64_t drain_timeout_ms;
 } Config;
 
-typedef enum ConfigAction
-{
-	CONFIG_RUN,
-	CONFIG_CHECK, /* --check-config: say whether the configuration is valid */
-	CONFIG_PRINT, /* --print-config */
-	CONFIG_HELP,
-	CONFIG_VERSION,
-	CONFIG_BAD /* a message was printed on stderr */
-} ConfigAction;
-
-/*
- * Defaults < --config FILE (or COLLAB_CONFIG) < COLLAB_<KEY> < --key value. Complains on stderr about everything that it
- * does not know or that is out of range, all of it rather than the first.
- */
-ConfigAction config_load(Config *config, int argc, char **argv, char **env) MUST_CHECK;
-void		 config_print(const Config *config);
-void		 config_help(void);
-void		 config_free(Config *config);
+/* The sources and their order are those of settings_load(). */
+SettingsAction config_load(Config *config, int argc, char **argv, char **env) MUST_CHECK;
+void		   config_print(const Config *config);
+void		   config_help(void);
+void		   config_free(Config *config);
 
 #endif

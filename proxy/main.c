@@ -133,17 +133,6 @@ raise_descriptor_limit(const Config *config)
 				 (unsigned long long) limit.rlim_cur);
 }
 
-static LogLevel
-parse_level(const char *text)
-{
-	static const char *const names[] = {"error", "warning", "info", "debug"};
-	int						 level = LOG_ERROR;
-
-	while (level < LOG_DEBUG && strcmp(names[level], text) != 0)
-		level++;
-	return (LogLevel) level;
-}
-
 static void
 watch_signal(Main *m, int index, int number)
 {
@@ -208,9 +197,11 @@ static int
 run(const Config *config)
 {
 	static Main m;
+	LogLevel	level;
 
 	m.proxy.config = *config;
-	log_set_level(parse_level(config->log_level));
+	if (log_parse_level(config->log_level, &level))
+		log_set_level(level);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit(config);
 	if (!start(&m))
@@ -229,22 +220,23 @@ main(int argc, char **argv)
 
 	switch (config_load(&config, argc, argv, environ))
 	{
-		case CONFIG_HELP:
+		case SETTINGS_HELP:
 			config_help();
 			break;
-		case CONFIG_VERSION:
+		case SETTINGS_VERSION:
 			printf("collab-proxy " COLLAB_VERSION "\n");
 			break;
-		case CONFIG_CHECK:
+		case SETTINGS_CHECK:
 			printf("the configuration is valid\n");
 			break;
-		case CONFIG_PRINT:
+		case SETTINGS_PRINT:
 			config_print(&config);
 			break;
-		case CONFIG_BAD:
+		case SETTINGS_BAD:
+		case SETTINGS_OWN:
 			status = EXIT_CONFIG;
 			break;
-		case CONFIG_RUN:
+		case SETTINGS_RUN:
 			status = run(&config);
 			break;
 	}

@@ -59,7 +59,7 @@ shellcheck_all()
 
 purpose_lines()
 {
-  project_files 'core/*.[ch]' 'extension/*.[ch]' 'proxy/*.[ch]' | while read -r file; do
+  project_files 'core/*.[ch]' 'extension/*.[ch]' 'proxy/*.[ch]' 'daemon/*.[ch]' 'archiver/*.[ch]' | while read -r file; do
     head -n 1 "$file" | grep -qE "^/\* ${file##*/} - |^/\*\$" || say "$file: no one-line purpose at the top"
   done
 }

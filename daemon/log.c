@@ -10,7 +10,23 @@
 
 #define LOG_LINE_MAX 2048
 
+static const char *const names[] = {"error", "warning", "info", "debug"};
+
 static LogLevel current_level = LOG_INFO;
+
+bool
+log_parse_level(const char *text, LogLevel *level)
+{
+	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
+	{
+		if (strcmp(names[i], text) == 0)
+		{
+			*level = (LogLevel) i;
+			return true;
+		}
+	}
+	return false;
+}
 
 void
 log_set_level(LogLevel level)
@@ -52,12 +68,11 @@ log_quote(char *buffer, size_t size, const char *text)
 void
 log_line(LogLevel level, const char *msg, const char *fmt, ...)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
-	char					 line[LOG_LINE_MAX];
-	struct timeval			 now;
-	struct tm				 utc;
-	int						 at;
-	ssize_t					 ignored;
+	char		   line[LOG_LINE_MAX];
+	struct timeval now;
+	struct tm	   utc;
+	int			   at;
+	ssize_t		   ignored;
 
 	if (!log_enabled(level))
 		return;

@@ -1,6 +1,6 @@
 /* util.h - small helpers without state: lists, memory that never fails, numbers as text, random bits. */
-#ifndef COLLAB_PROXY_UTIL_H
-#define COLLAB_PROXY_UTIL_H
+#ifndef COLLAB_DAEMON_UTIL_H
+#define COLLAB_DAEMON_UTIL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* log.h - one logfmt line per event on stderr. Never content, never credentials. */
-#ifndef COLLAB_PROXY_LOG_H
-#define COLLAB_PROXY_LOG_H
+#ifndef COLLAB_DAEMON_LOG_H
+#define COLLAB_DAEMON_LOG_H
 
 #include <stddef.h>
 
@@ -14,6 +14,8 @@ typedef enum LogLevel
 	LOG_DEBUG
 } LogLevel;
 
+/* error, warning, info or debug; false: none of them. */
+bool log_parse_level(const char *text, LogLevel *level) MUST_CHECK;
 void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
 
