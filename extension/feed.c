@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "delta_type.h"
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "hash.h"
 #include "pg_alloc.h"
@@ -77,7 +78,8 @@ enum
 static OpenAnswer
 open_decide(const OpenRequest *request)
 {
-	int64 event_here;
+	StoredEvent event;
+	int64		event_here;
 
 	if (!request->has_position)
 		return OPEN_SNAPSHOT;
@@ -86,22 +88,13 @@ open_decide(const OpenRequest *request)
 	if (!request->has_event || request->version > request->head_version)
 		return OPEN_RESET;
 
-	if (request->version == 0)
-		event_here = store_creation_id(&request->document);
-	else if (request->version == request->head_version)
+	/* Version 0 has no event of its own; what comes after it begins with the first. */
+	if (request->version == request->head_version)
 		event_here = request->head_event;
+	else if (!event_at(&request->document, Max(request->version, 1), request->snapshot, &event))
+		return OPEN_PRUNED;
 	else
-	{
-		StoreScan  *scan = store_scan_begin(request->document.key, request->version, request->version, false,
-											request->snapshot);
-		StoredEvent event;
-		bool		found = store_scan_next(scan, &event);
-
-		event_here = found ? store_event_id(&event) : 0;
-		store_scan_end(scan);
-		if (!found)
-			return OPEN_PRUNED;
-	}
+		event_here = request->version == 0 ? store_creation_id(&request->document) : store_event_id(&event);
 
 	if (event_here != request->event)
 		return OPEN_RESET;
@@ -204,13 +197,13 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 	ReadAuthors authors = {0};
 	int32		left = request->max_events;
 	size_t		bytes = 0;
-	StoreScan  *scan =
-		store_scan_begin(request->document.key, request->version + 1, PG_INT64_MAX, false, request->snapshot);
+	EventScan  *scan =
+		event_scan_begin(&request->document, request->version + 1, PG_INT64_MAX, false, request->snapshot);
 	StoredEvent event;
 	Arena		arena;
 
 	pg_arena_init(&arena);
-	while (left-- > 0 && bytes < FEED_PAGE_BYTES && store_scan_next(scan, &event))
+	while (left-- > 0 && bytes < FEED_PAGE_BYTES && event_scan_next(scan, &event))
 	{
 		text		   *author = read_author(&authors, event.author, request->snapshot);
 		struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
@@ -231,7 +224,7 @@ open_put_events(ReturnSetInfo *result, const OpenRequest *request)
 		pfree(op);
 		arena_reset(&arena);
 	}
-	store_scan_end(scan);
+	event_scan_end(scan);
 }
 
 static void
@@ -352,14 +345,14 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 	for (i = 0; i < key_count; i++)
 	{
 		int64		from = Max(after[i], 0) == PG_INT64_MAX ? PG_INT64_MAX : Max(after[i], 0) + 1;
-		StoreScan  *scan = store_scan_begin(keys[i], from, PG_INT64_MAX, false, snapshot);
+		EventScan  *scan = event_scan_begin_key(keys[i], from, PG_INT64_MAX, false, snapshot);
 		size_t		bytes = 0;
 		int32		count = 0;
 		StoredEvent event;
 
 		CHECK_FOR_INTERRUPTS();
 		while (count < max_events && (count < 2 || (bytes < FEED_STEP_BYTES && total < FEED_PAGE_BYTES)) &&
-			   store_scan_next(scan, &event))
+			   event_scan_next(scan, &event))
 		{
 			text		   *author = read_author(&authors, event.author, snapshot);
 			struct varlena *op = delta_json_bytea(&arena, event.op, event.op_bytes);
@@ -382,7 +375,7 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 			pfree(op);
 			arena_reset(&arena);
 		}
-		store_scan_end(scan);
+		event_scan_end(scan);
 	}
 	return (Datum) 0;
 }

@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "head_cache.h"
 #include "pg_alloc.h"
@@ -160,9 +161,8 @@ apply_event(HeadContent *content, const StoredEvent *event, Arena *arena)
 static bool
 catch_up_stored(HeadContent *content, const Tail *tail, Arena *arena)
 {
-	StoreScan  *scan;
+	EventScan  *scan;
 	StoredEvent event;
-	bool		same;
 
 	if (content->version > tail->version)
 		return false;
@@ -171,13 +171,15 @@ catch_up_stored(HeadContent *content, const Tail *tail, Arena *arena)
 	if (content->version == 0 && content->event != store_creation_id(&tail->document))
 		return false;
 
-	scan = store_scan_begin(tail->document.key, content->version, tail->first_op - 1, false, tail->snapshot);
-	same = content->version == 0 || (store_scan_next(scan, &event) && event.version == content->version &&
-									 store_event_id(&event) == content->event);
-	while (same && store_scan_next(scan, &event))
+	if (content->version > 0 && (!event_at(&tail->document, content->version, tail->snapshot, &event) ||
+								 store_event_id(&event) != content->event))
+		return false;
+
+	scan = event_scan_begin(&tail->document, content->version + 1, tail->first_op - 1, false, tail->snapshot);
+	while (event_scan_next(scan, &event))
 		apply_event(content, &event, arena);
-	store_scan_end(scan);
-	return same;
+	event_scan_end(scan);
+	return true;
 }
 
 static void

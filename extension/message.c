@@ -6,6 +6,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "head_cache.h"
 #include "message.h"
@@ -326,18 +327,21 @@ carry(Carrier *carrier, const StoredEvent *event)
 }
 
 /*
- * Events from the base to where the tail begins, straight from the table: only for a message that
- * is alone and may take its time. The first is the base itself.
+ * Events between the base and the tail, straight from where they are stored: only for a message that
+ * is alone and may take its time.
  */
 static bool
-carry_stored(Carrier *carrier, StoreScan *scan)
+carry_stored(Carrier *carrier, const Tail *tail)
 {
+	EventScan  *scan = event_scan_begin(&tail->document, carrier->message->base_version + 1, tail->first - 1,
+										false, tail->snapshot);
 	StoredEvent event;
+	bool		good = true;
 
-	while (carrier->popped < carrier->message->good && store_scan_next(scan, &event))
-		if (!carry(carrier, &event))
-			return false;
-	return true;
+	while (good && carrier->popped < carrier->message->good && event_scan_next(scan, &event))
+		good = carry(carrier, &event);
+	event_scan_end(scan);
+	return good;
 }
 
 static bool
@@ -475,12 +479,9 @@ accept_pieces(Carrier *carrier, Tail *tail)
 	}
 }
 
-/*
- * Checks and carries a message whose base is known; `older` gives the events between the base and
- * the tail.
- */
+/* Checks and carries a message whose base is known; NULL: version 0. */
 static void
-apply_from(Message *message, Tail *tail, const StoredEvent *base_event, StoreScan *older)
+apply_from(Message *message, Tail *tail, const StoredEvent *base_event)
 {
 	Carrier		 carrier;
 	CollabError	 err = {0};
@@ -496,7 +497,8 @@ apply_from(Message *message, Tail *tail, const StoredEvent *base_event, StoreSca
 	status = carrier_begin(&carrier, message, tail->version - message->base_version);
 	if (carrier_failed(&carrier, status, &err))
 		return;
-	if ((older == NULL || carry_stored(&carrier, older)) && carry_tail(&carrier, tail))
+	if ((message->base_version + 1 >= tail->first || carry_stored(&carrier, tail)) &&
+		carry_tail(&carrier, tail))
 		accept_pieces(&carrier, tail);
 }
 
@@ -504,7 +506,6 @@ void
 message_apply(Message *message, Tail *tail)
 {
 	int64		version = message->base_version;
-	StoreScan  *older;
 	StoredEvent event;
 
 	if (message->good == 0)
@@ -520,22 +521,15 @@ message_apply(Message *message, Tail *tail)
 					   "; load the document again",
 					   version, tail->version);
 	else if (version == 0 && tail->first == 1)
-		apply_from(message, tail, NULL, NULL);
+		apply_from(message, tail, NULL);
 	else if (version >= tail->first)
-		apply_from(message, tail, tail_event(tail, version), NULL);
+		apply_from(message, tail, tail_event(tail, version));
 	else if (!message->wait)
 		message_retry(message);
+	else if (event_at(&tail->document, Max(version, 1), tail->snapshot, &event))
+		apply_from(message, tail, version > 0 ? &event : NULL);
 	else
-	{
-		older = store_scan_begin(tail->document.key, version, tail->first - 1, false, tail->snapshot);
-		if (version == 0)
-			apply_from(message, tail, NULL, older);
-		else if (store_scan_next(older, &event) && event.version == version)
-			apply_from(message, tail, &event, older);
-		else
-			message_refuse(message, 0, ERRCODE_COLLAB_BASE_GONE,
-						   "base version " INT64_FORMAT " is no longer available; load the document again",
-						   version);
-		store_scan_end(older);
-	}
+		message_refuse(message, 0, ERRCODE_COLLAB_BASE_GONE,
+					   "base version " INT64_FORMAT " is no longer available; load the document again",
+					   version);
 }

@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "delta_type.h"
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "pg_alloc.h"
 #include "read.h"
@@ -26,16 +27,6 @@ void
 read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out)
 {
 	store_document_require(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), snapshot, out);
-}
-
-/* Versions come without gaps. Where one is missing, history was deleted: then nothing is better than something wrong. */
-static void
-check_no_gap(const DocumentRow *document, int64 expected, int64 found)
-{
-	if (unlikely(found != expected))
-		ereport(ERROR, (errcode(ERRCODE_COLLAB_BASE_GONE),
-						errmsg("history of document \"%s\" is not complete", document->doc_id),
-						errdetail("Version %lld is missing.", (long long) expected)));
 }
 
 /* An event that does not fit what is before it is damage, not an operation that somebody submitted: say which one it is. */
@@ -114,7 +105,7 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 		AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CollabError	  err = {0};
-	StoreScan	 *scan;
+	EventScan	 *scan;
 	StoredEvent	  event;
 	Arena		  arena;
 	size_t		  weight = 0;
@@ -127,14 +118,13 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	errors_check(replay_create(pg_alloc(context), true, &out->replay), &err);
 	pg_arena_init(&arena);
 
-	scan = store_scan_begin(document->key, 1, target->version, false, snapshot);
-	while (store_scan_next(scan, &event))
+	scan = event_scan_begin(document, 1, target->version, false, snapshot);
+	while (event_scan_next(scan, &event))
 	{
 		Delta change;
 
 		if (event.created_at > target->until)
 			break;
-		check_no_gap(document, out->version + 1, event.version);
 		check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
 		check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
 		weight += change_weight(&change);
@@ -147,9 +137,10 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 		if (target->want_clock && event.site == target->site && event.author == target->author)
 			out->applied_clock = Max(out->applied_clock, event.clock);
 	}
-	store_scan_end(scan);
-	if (target->version != PG_INT64_MAX)
-		check_no_gap(document, target->version, out->version);
+	event_scan_end(scan);
+	if (target->version != PG_INT64_MAX && out->version != target->version)
+		elog(ERROR, "version " INT64_FORMAT " is ahead of document \"%s\" at version " INT64_FORMAT,
+			 target->version, document->doc_id, out->version);
 	MemoryContextSwitchTo(old);
 }
 
@@ -282,7 +273,7 @@ read_events_since(PG_FUNCTION_ARGS)
 	int64		   left = PG_INT64_MAX;
 	int64		   version;
 	DocumentRow	   document;
-	StoreScan	  *scan;
+	EventScan	  *scan;
 	StoredEvent	   event;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -298,15 +289,14 @@ read_events_since(PG_FUNCTION_ARGS)
 	version = PG_GETARG_INT64(1);
 	check_version(&document, version, snapshot);
 
-	scan = store_scan_begin(document.key, version + 1, PG_INT64_MAX, false, snapshot);
-	while (left-- > 0 && store_scan_next(scan, &event))
+	scan = event_scan_begin(&document, version + 1, PG_INT64_MAX, false, snapshot);
+	while (left-- > 0 && event_scan_next(scan, &event))
 	{
 		text  *author = read_author(&authors, event.author, snapshot);
 		bytea *op = (bytea *) palloc(VARHDRSZ + event.op_bytes);
 		Datum  values[EVENTS_COLUMNS];
 		bool   nulls[EVENTS_COLUMNS] = {false};
 
-		check_no_gap(&document, ++version, event.version);
 		SET_VARSIZE(op, VARHDRSZ + event.op_bytes);
 		memcpy(VARDATA(op), event.op, event.op_bytes);
 
@@ -323,6 +313,6 @@ read_events_since(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		pfree(op);
 	}
-	store_scan_end(scan);
+	event_scan_end(scan);
 	return (Datum) 0;
 }

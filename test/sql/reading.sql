@@ -102,11 +102,21 @@ SELECT collab.submit('reading', '[{"insert":"mine "}]');
 SELECT collab.text('reading');
 ROLLBACK;
 
--- where history was deleted nothing is better than something wrong
+-- where events are missing nothing is better than something wrong
 SELECT event AS event1 FROM collab.events_since('reading', 0, 1) \gset
 BEGIN;
 DELETE FROM collab.events WHERE doc = collab.document_key('reading') AND version < 3;
 SELECT version FROM collab.events_since('reading', 2);
+SAVEPOINT s;
+SELECT collab.text('reading');
+ROLLBACK TO s;
+SELECT collab.document('reading', 2);
+ROLLBACK TO s;
+SELECT * FROM collab.events_since('reading', 1);
+ROLLBACK TO s;
+
+-- where history was deleted on purpose the answer says so
+UPDATE collab.documents SET first_version = 2 WHERE doc_id = 'reading';
 \set VERBOSITY sqlstate
 SAVEPOINT s;
 SELECT collab.text('reading');
