@@ -10,17 +10,23 @@ enum
 {
 	SEED_DOCUMENT = 0,
 	SEED_USER = 1,
-	SEED_EVENT = 2
+	SEED_EVENT = 2,
+	SEED_ROW = 3
 };
+
+static int64_t
+as_signed(uint64_t value)
+{
+	int64_t result;
+
+	memcpy(&result, &value, sizeof(result));
+	return result;
+}
 
 static int64_t
 hash(const void *data, size_t bytes, uint64_t seed)
 {
-	uint64_t value = XXH64(data, bytes, seed);
-	int64_t	 result;
-
-	memcpy(&result, &value, sizeof(result));
-	return result;
+	return as_signed(XXH64(data, bytes, seed));
 }
 
 static void
@@ -57,4 +63,22 @@ collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t created_at)
 	put_little_endian(bytes + 24, created_at);
 	id = hash(bytes, sizeof(bytes), SEED_EVENT);
 	return id != 0 ? id : 1;
+}
+
+int64_t
+collab_row_checksum(const int64_t *fields, int count, const void *data, size_t bytes)
+{
+	XXH64_state_t state;
+	unsigned char field[8];
+	int			  i;
+
+	XXH64_reset(&state, SEED_ROW);
+	for (i = 0; i < count; i++)
+	{
+		put_little_endian(field, fields[i]);
+		XXH64_update(&state, field, sizeof(field));
+	}
+	if (bytes > 0)
+		XXH64_update(&state, data, bytes);
+	return as_signed(XXH64_digest(&state));
 }

@@ -17,5 +17,7 @@ int64_t collab_user_key(const char *user_id, size_t bytes); /* seed 1; the empty
  * 2; never 0.
  */
 int64_t collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t created_at);
+/* Over all columns of a stored row: the fixed ones as little-endian int64, then the bytes; seed 3. */
+int64_t collab_row_checksum(const int64_t *fields, int count, const void *data, size_t bytes);
 
 #endif

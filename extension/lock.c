@@ -9,10 +9,11 @@
 /*
  * pg_advisory_lock() uses classes 1 (one bigint) and 2 (two ints): with these two, no SQL user can
  * hold a document's lock or see it released by pg_advisory_unlock_all(). In pg_locks they are
- * locktype "advisory" with objsubid 3 and 4.
+ * locktype "advisory" with objsubid 3, 4 and 6. (5 is thaw.c's.)
  */
 #define DOCUMENT_CLASS 3
 #define USER_CLASS 4
+#define DERIVED_CLASS 6
 
 static bool
 acquire(int64 key, uint16 lock_class, bool wait)
@@ -33,4 +34,10 @@ bool
 lock_user(int64 key, bool wait)
 {
 	return acquire(key, USER_CLASS, wait);
+}
+
+bool
+lock_derived(int64 key, bool wait)
+{
+	return acquire(key, DERIVED_CLASS, wait);
 }

@@ -11,4 +11,11 @@
 extern bool lock_document(int64 key, bool wait);
 extern bool lock_user(int64 key, bool wait);
 
+/*
+ * What is derived from a document's events (snapshots, live text, chunks) is written under this one,
+ * by workers and others, so that writers of events need not wait for them. Who drops a document, or
+ * takes both for another reason, takes the document's lock first.
+ */
+extern bool lock_derived(int64 key, bool wait);
+
 #endif
