@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../core/blame.h"
 #include "../../core/rebase.h"
 #include "../../core/replay.h"
 #include "properties.h"
@@ -152,11 +153,12 @@ enum Call
 	CALL_ENCODE,
 	CALL_REPLAY,
 	CALL_REBASE,
+	CALL_BLAME,
 	CALL_COUNT
 };
 
 static const char *const call_names[] = {"parse", "decode", "compose", "transform", "invert", "diff",
-										 "slice", "print",	"encode",  "replay",	"rebase"};
+										 "slice", "print",	"encode",  "replay",	"rebase", "blame"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
@@ -189,6 +191,38 @@ call_rebase(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError
 	if (status == COLLAB_OK)
 		status = rebase_piece(rebase, 0, arena, out);
 	rebase_free(rebase);
+	return status;
+}
+
+/* Enough runs for a tree of some height. */
+#define BLAME_INSERTS 300
+
+static CollabStatus
+call_blame(Inputs *in, CollabAlloc alloc, CollabError *err)
+{
+	Blame		*blame;
+	BlameStamp	 stamp = {1, 0, 0};
+	CollabStatus status = blame_create(alloc, &blame);
+
+	if (status != COLLAB_OK)
+		return status;
+	status = blame_apply(blame, &in->doc, &stamp, err);
+	if (status == COLLAB_OK)
+		status = blame_apply(blame, &in->a, &stamp, err);
+	while (status == COLLAB_OK && stamp.version < BLAME_INSERTS)
+	{
+		DeltaOp ops[] = {{.kind = DELTA_RETAIN, .units = 1 + stamp.version / 2},
+						 {.kind = DELTA_INSERT, .units = 2, .bytes = 2, .data = "ab", .ascii = 1}};
+		Delta	change = {ops, 2};
+
+		stamp.version++;
+		if (blame_length(blame) < ops[0].units)
+			ops[0].units = blame_length(blame);
+		if (ops[0].units == 0)
+			change = (Delta){ops + 1, 1};
+		status = blame_apply(blame, &change, &stamp, err);
+	}
+	blame_free(blame);
 	return status;
 }
 
@@ -238,6 +272,8 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 			return call_replay(in, alloc, arena, &out, err);
 		case CALL_REBASE:
 			return call_rebase(in, alloc, arena, &out, err);
+		case CALL_BLAME:
+			return call_blame(in, alloc, err);
 		default:
 			return call_writer(in, call, alloc);
 	}
