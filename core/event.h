@@ -24,4 +24,10 @@ typedef struct CollabEvent
 	uint32_t	   op_bytes;
 } CollabEvent;
 
+/*
+ * What column events.checksum holds: the low half of XXH64 (seed 3) over doc, version, site, clock,
+ * base_version, author, length and created_at as little-endian int64, astral as one byte, and op.
+ */
+uint32_t event_checksum(const CollabEvent *event);
+
 #endif

@@ -30,7 +30,7 @@ enum
 	EVENTS_CREATED_AT,
 	EVENTS_ASTRAL,
 	EVENTS_OP,
-	EVENTS_NATTS
+	EVENTS_CHECKSUM /* not in a schema of version 0.1.0 */
 };
 
 /*
@@ -112,6 +112,23 @@ read_event(StoreScan *scan, StoredEvent *out)
 	out->op_bytes = 0;
 }
 
+/* Rows of version 0.1.0 have no checksum. */
+static void
+check_event(const StoreScan *scan, const StoredEvent *event)
+{
+	DocumentRow document;
+
+	if (scan->slot->tts_nvalid <= EVENTS_CHECKSUM || scan->slot->tts_isnull[EVENTS_CHECKSUM] ||
+		likely(DatumGetUInt32(scan->slot->tts_values[EVENTS_CHECKSUM]) == event_checksum(event)))
+		return;
+	if (!store_document_by_key(event->doc, scan->scan->xs_snapshot, &document))
+		snprintf(document.doc_id, sizeof(document.doc_id), INT64_FORMAT, event->doc);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("event " INT64_FORMAT " of document \"%s\" is corrupt", event->version, document.doc_id),
+			 errdetail("Its checksum does not match its content.")));
+}
+
 void
 store_scan_fetch_op(StoreScan *scan, StoredEvent *out)
 {
@@ -122,6 +139,7 @@ store_scan_fetch_op(StoreScan *scan, StoredEvent *out)
 		scan->detoasted = op;
 	out->op = (const uint8_t *) VARDATA_ANY(op);
 	out->op_bytes = VARSIZE_ANY_EXHDR(op);
+	check_event(scan, out);
 }
 
 bool
@@ -247,7 +265,6 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 {
 	Datum		   *values = slot->tts_values;
 	struct varlena *op = palloc(VARHDRSZ + event->op_bytes);
-	int				i;
 
 	SET_VARSIZE(op, VARHDRSZ + event->op_bytes);
 	memcpy(VARDATA(op), event->op, event->op_bytes);
@@ -263,9 +280,9 @@ fill_slot(TupleTableSlot *slot, const StoredEvent *event)
 	values[EVENTS_CREATED_AT] = TimestampTzGetDatum(event->created_at);
 	values[EVENTS_ASTRAL] = BoolGetDatum(event->astral);
 	values[EVENTS_OP] = PointerGetDatum(op);
-	memset(slot->tts_isnull, 0, EVENTS_NATTS * sizeof(bool));
-	for (i = EVENTS_NATTS; i < slot->tts_tupleDescriptor->natts; i++)
-		slot->tts_isnull[i] = true;
+	if (slot->tts_tupleDescriptor->natts > EVENTS_CHECKSUM)
+		values[EVENTS_CHECKSUM] = UInt32GetDatum(event_checksum(event));
+	memset(slot->tts_isnull, 0, slot->tts_tupleDescriptor->natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 }
 

@@ -176,7 +176,8 @@ tail_add(Tail *tail, const StoredEvent *event, TimestampTz now)
 	*added = *event;
 	added->doc = tail->document.key;
 	added->version = tail->version + 1;
-	added->created_at = Max(now, tail->created_at);
+	/* Whole milliseconds take less room in a chunk, and the wire has no more either. */
+	added->created_at = Max(now - now % 1000, tail->created_at);
 	added->astral = event->astral || tail->astral;
 	copy_op(tail, added);
 	tail->count++;

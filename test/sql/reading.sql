@@ -133,8 +133,27 @@ ROLLBACK;
 BEGIN;
 UPDATE collab.events SET op = '[{"retain":9},{"insert":"x"}]' WHERE doc = collab.document_key('reading') AND version = 2;
 SELECT collab.text('reading', 1);
+SAVEPOINT s;
+SELECT collab.text('reading');
+ROLLBACK TO s;
+-- a row of version 0.1.0 has no checksum: then it is what cannot be done that tells
+UPDATE collab.events SET checksum = NULL WHERE doc = collab.document_key('reading') AND version = 2;
 SELECT collab.text('reading');
 ROLLBACK;
+
+-- the checksum covers every other column
+CREATE FUNCTION reading_changed(assignment text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE collab.events SET %s WHERE doc = collab.document_key(''reading'') AND version = 2', assignment);
+	PERFORM collab.events_since('reading', 0);
+	RAISE EXCEPTION 'not noticed';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT a, reading_changed(a) FROM unnest(ARRAY['site = site + 1', 'clock = clock + 1', 'base_version = base_version - 1', 'author = author + 1',
+	'length = length + 1', $$created_at = created_at - interval '1 microsecond'$$, 'astral = NOT astral', $$op = '[{"insert":"x"}]'$$,
+	'checksum = checksum # 1', 'site = site']) a;
+DROP FUNCTION reading_changed(text);
 
 SELECT collab.drop_document('reading'), collab.drop_document('reading-at');
 SELECT collab.text('reading');

@@ -1,0 +1,48 @@
+/* event.c - the checksum that stands beside every stored event. */
+#include "event.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* doc, version, site, clock, base_version, author, length, created_at, astral */
+#define FIXED_BYTES (8 * 8 + 1)
+
+/* Seeds 0 to 2 are taken by hash.c. */
+#define SEED_CHECKSUM 3
+
+static unsigned char *
+put_little_endian(unsigned char *at, int64_t value)
+{
+	uint64_t bits = (uint64_t) value;
+	int		 i;
+
+	for (i = 0; i < 8; i++)
+		*at++ = (unsigned char) (bits >> (8 * i));
+	return at;
+}
+
+uint32_t
+event_checksum(const CollabEvent *event)
+{
+	unsigned char  fixed[FIXED_BYTES];
+	unsigned char *at = fixed;
+	XXH64_state_t  state;
+
+	at = put_little_endian(at, event->doc);
+	at = put_little_endian(at, event->version);
+	at = put_little_endian(at, event->site);
+	at = put_little_endian(at, event->clock);
+	at = put_little_endian(at, event->base_version);
+	at = put_little_endian(at, event->author);
+	at = put_little_endian(at, event->length);
+	at = put_little_endian(at, event->created_at);
+	*at = event->astral ? 1 : 0;
+
+	(void) XXH64_reset(&state, SEED_CHECKSUM);
+	(void) XXH64_update(&state, fixed, FIXED_BYTES);
+	if (event->op_bytes > 0)
+		(void) XXH64_update(&state, event->op, event->op_bytes);
+	return (uint32_t) XXH64_digest(&state);
+}
