@@ -29,9 +29,8 @@ read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out)
 	store_document_require(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), snapshot, out);
 }
 
-/* An event that does not fit what is before it is damage, not an operation that somebody submitted: say which one it is. */
-static void
-check_event(CollabStatus status, const CollabError *err, const DocumentRow *document, const StoredEvent *event)
+void
+read_check_event(CollabStatus status, const CollabError *err, const DocumentRow *document, const StoredEvent *event)
 {
 	if (likely(status == COLLAB_OK))
 		return;
@@ -125,8 +124,8 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 
 		if (event.created_at > target->until)
 			break;
-		check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
-		check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
+		read_check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
+		read_check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
 		weight += change_weight(&change);
 		arena_reset(&arena);
 
@@ -152,9 +151,8 @@ read_content_free(ReadContent *content)
 
 /* ---- document and text ---- */
 
-/* A version that an argument names must exist; looking at the head first spares a long replay that ends in an error. */
-static void
-check_version(const DocumentRow *document, int64 version, Snapshot snapshot)
+void
+read_check_version(const DocumentRow *document, int64 version, Snapshot snapshot)
 {
 	StoredEvent head;
 	int64		head_version;
@@ -204,7 +202,7 @@ read_version(FunctionCallInfo fcinfo, bool as_text)
 	if (PG_NARGS() > 1)
 	{
 		target.version = PG_GETARG_INT64(1);
-		check_version(&document, target.version, snapshot);
+		read_check_version(&document, target.version, snapshot);
 	}
 	return content_datum(&document, &target, snapshot, as_text);
 }
@@ -287,7 +285,7 @@ read_events_since(PG_FUNCTION_ARGS)
 
 	read_document_row(PG_GETARG_TEXT_PP(0), snapshot, &document);
 	version = PG_GETARG_INT64(1);
-	check_version(&document, version, snapshot);
+	read_check_version(&document, version, snapshot);
 
 	scan = event_scan_begin(&document, version + 1, PG_INT64_MAX, false, snapshot);
 	while (left-- > 0 && event_scan_next(scan, &event))

@@ -41,6 +41,16 @@ size_t read_check_size(const DocumentRow *document, const ReadContent *content, 
 
 void read_content_free(ReadContent *content);
 
+/*
+ * A version that an argument names: raises unless it is 0 ... head. Looking at the head first spares a
+ * long replay that ends in an error.
+ */
+void read_check_version(const DocumentRow *document, int64 version, Snapshot snapshot);
+
+/* Raises where an event does not fit what is before it: that is damage, so it says which one it is. */
+void read_check_event(CollabStatus status, const CollabError *err, const DocumentRow *document,
+					  const StoredEvent *event);
+
 /* The document named by an argument; raises OT004 where the snapshot shows none. */
 void read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out);
 

@@ -186,6 +186,13 @@ COMMENT ON COLUMN collab.undone.first_version IS 'first version that it undid';
 COMMENT ON COLUMN collab.undone.last_version IS 'last version that it undid';
 COMMENT ON CONSTRAINT undone_pkey ON collab.undone IS 'one row per undoing event';
 
+CREATE FUNCTION collab.blame(doc_id text, version bigint DEFAULT NULL)
+	RETURNS TABLE ("from" bigint, "to" bigint, author text, version bigint, at timestamptz, content text)
+	AS 'MODULE_PATHNAME', 'blame_document' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 1000;
+COMMENT ON FUNCTION collab.blame(text, bigint) IS
+	'which user and version wrote each range of the document, in UTF-16 code units; NULL author: that history was deleted';
+REVOKE ALL ON FUNCTION collab.blame(text, bigint) FROM PUBLIC;
+
 -- === live text ===
 
 CREATE TABLE collab.live_texts (
