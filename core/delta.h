@@ -159,6 +159,12 @@ CollabStatus delta_invert(Arena *arena, const Delta *change, const Delta *base, 
  */
 CollabStatus delta_diff(Arena *arena, const Delta *a, const Delta *b, Delta *out,
 						CollabError *err) COLLAB_MUST_CHECK;
+/*
+ * The change without what makes no difference to base, a document: attributes that are there already,
+ * text that is deleted and put in again.
+ */
+CollabStatus delta_tighten(Arena *arena, const Delta *change, const Delta *base, Delta *out,
+						   CollabError *err) COLLAB_MUST_CHECK;
 /* Ops of units [from, to); to < 0 = to the end; beyond the end there is nothing. */
 CollabStatus delta_slice(Arena *arena, const Delta *delta, int64_t from, int64_t to, Delta *out,
 						 CollabError *err) COLLAB_MUST_CHECK;

@@ -194,6 +194,48 @@ property_invert(Random *random, Arena *arena, const RandomProfile *profile)
 	return context(arena, invert_law(arena, &doc, &a), "doc, a", &doc, &a, NULL);
 }
 
+/* doc o tighten(a, doc) = doc o a; tightening again finds nothing; a change and its inverse tighten to nothing */
+static const char *
+tighten_law(Arena *arena, const Delta *doc, const Delta *a)
+{
+	Delta tight, after, expected, again, inverse, both, nothing;
+
+	TRY(delta_tighten(arena, a, doc, &tight, ERR));
+	CANONICAL(tight);
+	TRY(delta_compose(arena, doc, a, &expected, ERR));
+	TRY(delta_compose(arena, doc, &tight, &after, ERR));
+	EQUAL(after, expected);
+	TRY(delta_tighten(arena, &tight, doc, &again, ERR));
+	EQUAL(again, tight);
+	TRY(delta_invert(arena, a, doc, &inverse, ERR));
+	if (compose_drops_nulls(a, &inverse))
+		return NULL;
+	TRY(delta_compose_changes(arena, a, &inverse, &both, ERR));
+	TRY(delta_tighten(arena, &both, doc, &nothing, ERR));
+	if (nothing.count != 0)
+		return fail(arena, "a change and its inverse tighten to %s", show(arena, &nothing));
+	return NULL;
+}
+
+static const char *
+property_tighten(Random *random, Arena *arena, const RandomProfile *profile)
+{
+	Delta doc = random_document(random, arena, profile);
+	Delta a = random_change(random, arena, profile, &doc);
+	Delta da, b;
+
+	/* a composed change has more to lose than one that was just made */
+	if (random_chance(random, 50))
+	{
+		TRY(delta_compose(arena, &doc, &a, &da, ERR));
+		b = random_change(random, arena, profile, &da);
+		if (compose_drops_nulls(&a, &b))
+			return NULL;
+		TRY(delta_compose_changes(arena, &a, &b, &a, ERR));
+	}
+	return context(arena, tighten_law(arena, &doc, &a), "doc, a", &doc, &a, NULL);
+}
+
 /* a o diff(a, b) = b */
 static const char *
 diff_law(Arena *arena, const Delta *a, const Delta *b)
@@ -653,6 +695,7 @@ const Property properties[] = {
 	{"compose law", property_compose},
 	{"invert law", property_invert},
 	{"diff law", property_diff},
+	{"tighten law", property_tighten},
 	{"replay = fold of compose", property_replay},
 	{"rebase = single transforms", property_rebase},
 	{"JSON round trip", property_json},

@@ -234,6 +234,48 @@ test_transform_position(void **state)
 }
 
 static void
+assert_tighten(Arena *arena, const char *change, const char *base, const char *expected)
+{
+	Delta		x = delta_of(arena, change), y = delta_of(arena, base), tight;
+	CollabError err = {COLLAB_OK, -1, ""};
+
+	if (delta_tighten(arena, &x, &y, &tight, &err) != COLLAB_OK)
+		fail_msg("%s over %s: %s", change, base, err.message);
+	assert_ops(arena, &tight, expected);
+}
+
+static void
+test_tighten(void **state)
+{
+	Arena *arena = *state;
+	Delta  x, y, tight;
+
+	assert_tighten(arena, "[]", "[{\"insert\":\"abc\"}]", "[]");
+	assert_tighten(arena, "[{\"insert\":\"ac\"},{\"delete\":3}]", "[{\"insert\":\"abcd\"}]",
+				   "[{\"retain\":1},{\"delete\":1}]");
+	assert_tighten(arena, "[{\"insert\":\"abc\"},{\"delete\":3},{\"retain\":1},{\"delete\":1}]",
+				   "[{\"insert\":\"abcde\"}]", "[{\"retain\":4},{\"delete\":1}]");
+	assert_tighten(arena, "[{\"retain\":3,\"attributes\":{\"b\":null}}]", "[{\"insert\":\"abc\"}]", "[]");
+	assert_tighten(arena, "[{\"retain\":3,\"attributes\":{\"b\":1,\"i\":1}}]",
+				   "[{\"insert\":\"a\"},{\"insert\":\"bc\",\"attributes\":{\"b\":1}}]",
+				   "[{\"retain\":1,\"attributes\":{\"b\":1,\"i\":1}},{\"retain\":2,\"attributes\":{\"i\":1}}]");
+	assert_tighten(arena, "[{\"insert\":\"ab\",\"attributes\":{\"b\":1}},{\"delete\":2}]",
+				   "[{\"insert\":\"ab\"}]", "[{\"retain\":2,\"attributes\":{\"b\":1}}]");
+	assert_tighten(arena, "[{\"retain\":{\"delta\":[{\"insert\":\"x\"},{\"delete\":1}]}}]",
+				   "[{\"insert\":{\"delta\":[{\"insert\":\"x\"}]}}]", "[]");
+	assert_tighten(arena, "[{\"retain\":1},{\"insert\":\"\xf0\x9f\x98\x80\"},{\"delete\":2}]",
+				   "[{\"insert\":\"a\xf0\x9f\x98\x80\"}]", "[]");
+
+	x = delta_of(arena, "[{\"delete\":4}]");
+	y = delta_of(arena, "[{\"insert\":\"abc\"}]");
+	assert_status(delta_tighten(arena, &x, &y, &tight, NULL), COLLAB_RANGE);
+	assert_status(delta_tighten(arena, &x, &x, &tight, NULL), COLLAB_MISMATCH);
+	x = delta_of(arena, "[{\"retain\":1},{\"delete\":1}]");
+	y = delta_of(arena, "[{\"insert\":\"\xf0\x9f\x98\x80\"}]");
+	assert_status(delta_tighten(arena, &x, &y, &tight, NULL), COLLAB_SURROGATE);
+}
+
+static void
 assert_invert(Arena *arena, const char *change, const char *base, const char *expected)
 {
 	Delta		x = delta_of(arena, change), y = delta_of(arena, base), after, inverse, back;
@@ -507,6 +549,7 @@ main(void)
 		arena_test(test_transform_limits),
 		arena_test(test_transform_position),
 		arena_test(test_invert),
+		arena_test(test_tighten),
 		arena_test(test_embed_changes),
 		arena_test(test_slice),
 		arena_test(test_measures),

@@ -154,11 +154,13 @@ enum Call
 	CALL_REPLAY,
 	CALL_REBASE,
 	CALL_BLAME,
+	CALL_TIGHTEN,
 	CALL_COUNT
 };
 
-static const char *const call_names[] = {"parse", "decode", "compose", "transform", "invert", "diff",
-										 "slice", "print",	"encode",  "replay",	"rebase", "blame"};
+static const char *const call_names[] = {"parse",  "decode", "compose", "transform", "invert",
+										 "diff",   "slice",	 "print",	"encode",	 "replay",
+										 "rebase", "blame",	 "tighten"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
@@ -272,6 +274,8 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 			return call_replay(in, alloc, arena, &out, err);
 		case CALL_REBASE:
 			return call_rebase(in, alloc, arena, &out, err);
+		case CALL_TIGHTEN:
+			return delta_tighten(arena, &in->a, &in->doc, &out, err);
 		case CALL_BLAME:
 			return call_blame(in, alloc, err);
 		default:
