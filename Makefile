@@ -30,7 +30,7 @@ ISOLATION = $(patsubst test/specs/%.spec,%,$(SPECS))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=$(EXTENSION) --encoding=UTF8
 
 EXPORTS = build/exports.map
-SHLIB_LINK = -Wl,--version-script=$(EXPORTS)
+SHLIB_LINK = -lzstd -Wl,--version-script=$(EXPORTS)
 
 EXTRA_CLEAN = build output_iso
 

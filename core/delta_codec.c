@@ -23,7 +23,6 @@
  * form, so equal values are equal bytes; decode refuses everything else (sizes not in the shortest form,
  * ops that should have been merged ...).
  */
-#define VERSION 1
 #define HAS_ATTRIBUTES 0x08
 #define KIND_MASK 0x07
 #define MAX_SHORT 15
@@ -34,8 +33,8 @@ kind_has_payload(uint8_t kind)
 	return kind != DELTA_DELETE && kind != DELTA_RETAIN;
 }
 
-static uint8_t *
-encode_head(uint8_t *at, const DeltaOp *op)
+uint8_t *
+delta_put_head(uint8_t *at, const DeltaOp *op)
 {
 	uint64_t size = kind_has_payload(op->kind) ? op->bytes : (uint64_t) op->units;
 	uint8_t	 head = op->kind;
@@ -55,15 +54,15 @@ encode_head(uint8_t *at, const DeltaOp *op)
 void
 delta_encode_begin(Buf *out)
 {
-	buf_char(out, VERSION);
+	buf_char(out, DELTA_VERSION);
 }
 
 void
 delta_encode_head(const DeltaOp *op, Buf *out)
 {
-	uint8_t head[1 + 2 * VARINT_MAX_BYTES];
+	uint8_t head[DELTA_HEAD_BYTES];
 
-	buf_bytes(out, head, (size_t) (encode_head(head, op) - head));
+	buf_bytes(out, head, (size_t) (delta_put_head(head, op) - head));
 	buf_bytes(out, op->attrs.data, op->attrs.bytes);
 }
 
@@ -72,12 +71,12 @@ delta_encode(const Delta *delta, Buf *out)
 {
 	uint32_t i;
 
-	buf_char(out, VERSION);
+	buf_char(out, DELTA_VERSION);
 	for (i = 0; i < delta->count; i++)
 	{
 		const DeltaOp *op = &delta->ops[i];
-		uint8_t		   head[1 + 2 * VARINT_MAX_BYTES];
-		size_t		   head_bytes = (size_t) (encode_head(head, op) - head);
+		uint8_t		   head[DELTA_HEAD_BYTES];
+		size_t		   head_bytes = (size_t) (delta_put_head(head, op) - head);
 		size_t		   payload = kind_has_payload(op->kind) ? op->bytes : 0;
 		char		  *at = buf_grow(out, head_bytes + op->attrs.bytes + payload);
 
@@ -208,7 +207,7 @@ delta_decode(Arena *arena, const uint8_t *data, size_t bytes, Delta *out, Collab
 	DeltaOp		  *ops;
 	CollabStatus   status;
 
-	if (bytes == 0 || data[0] != VERSION)
+	if (bytes == 0 || data[0] != DELTA_VERSION)
 		return corrupt(err, 0, "unknown version");
 	status = count_ops(data, bytes, &count, err);
 	if (status != COLLAB_OK)

@@ -100,6 +100,11 @@ delta_iter_skip(DeltaIter *iter, int64_t units)
 void delta_encode_begin(Buf *out);
 void delta_encode_head(const DeltaOp *op, Buf *out);
 
+#define DELTA_VERSION 1 /* the first byte */
+/* What stands before the attributes; at most DELTA_HEAD_BYTES. Returns the end. */
+#define DELTA_HEAD_BYTES (1 + 2 * VARINT_MAX_BYTES)
+uint8_t *delta_put_head(uint8_t *at, const DeltaOp *op);
+
 /* ---- collecting ops ---- */
 
 /*

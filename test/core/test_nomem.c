@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "../../core/blame.h"
+#include "../../core/chunk.h"
 #include "../../core/rebase.h"
 #include "../../core/replay.h"
 #include "properties.h"
@@ -155,12 +156,13 @@ enum Call
 	CALL_REBASE,
 	CALL_BLAME,
 	CALL_TIGHTEN,
+	CALL_CHUNK,
 	CALL_COUNT
 };
 
 static const char *const call_names[] = {"parse",  "decode", "compose", "transform", "invert",
 										 "diff",   "slice",	 "print",	"encode",	 "replay",
-										 "rebase", "blame",	 "tighten"};
+										 "rebase", "blame",	 "tighten", "chunk"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
@@ -228,6 +230,34 @@ call_blame(Inputs *in, CollabAlloc alloc, CollabError *err)
 	return status;
 }
 
+/* The change twice, and once more in a form that is stored as it is. */
+static CollabStatus
+call_chunk(Inputs *in, CollabAlloc alloc, CollabError *err)
+{
+	CollabEvent	 events[3];
+	ChunkReader *reader;
+	CollabStatus status;
+	Buf			 chunk;
+	int			 i;
+
+	memset(events, 0, sizeof(events));
+	for (i = 0; i < 3; i++)
+	{
+		events[i].version = i + 1;
+		events[i].author = i;
+		events[i].op = (const uint8_t *) in->binary.data;
+		events[i].op_bytes = (uint32_t) in->binary.size - (i == 2);
+	}
+	buf_init(&chunk, alloc);
+	status = chunk_encode(alloc, events, 3, &chunk, err);
+	if (status == COLLAB_OK)
+		status = chunk_open(alloc, (const uint8_t *) chunk.data, chunk.size, &reader, err);
+	if (status == COLLAB_OK)
+		chunk_close(reader);
+	buf_free(&chunk);
+	return status;
+}
+
 static CollabStatus
 call_writer(Inputs *in, enum Call call, CollabAlloc alloc)
 {
@@ -274,6 +304,8 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 			return call_replay(in, alloc, arena, &out, err);
 		case CALL_REBASE:
 			return call_rebase(in, alloc, arena, &out, err);
+		case CALL_CHUNK:
+			return call_chunk(in, alloc, err);
 		case CALL_TIGHTEN:
 			return delta_tighten(arena, &in->a, &in->doc, &out, err);
 		case CALL_BLAME:

@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra and DIR/wire.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk and DIR/wire.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -53,6 +53,9 @@ save('binary', [
 let state = 12345;
 const byte = () => ((state = (state * 1103515245 + 12345) >>> 0) >>> 16) & 255;
 save('algebra', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 10, (i * 37) & 127, ...Array.from({ length: 60 + 8 * i }, byte)])));
+
+// The same for histories; damage to them is in the second half.
+save('chunk', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 4, ...Array.from({ length: 30 + 30 * i }, byte)])));
 
 // Messages of a client, right and wrong.
 const event = '"base_version":45,"base_event":"77ab00112233ccff"';
