@@ -11,7 +11,8 @@ enum
 	SEED_DOCUMENT = 0,
 	SEED_USER = 1,
 	SEED_EVENT = 2,
-	SEED_ROW = 3
+	SEED_ROW = 3,
+	SEED_SEGMENT = 4
 };
 
 static int64_t
@@ -81,4 +82,14 @@ collab_row_checksum(const int64_t *fields, int count, const void *data, size_t b
 	if (bytes > 0)
 		XXH64_update(&state, data, bytes);
 	return as_signed(XXH64_digest(&state));
+}
+
+int64_t
+collab_segment_key(int64_t doc, int64_t first_version)
+{
+	unsigned char bytes[16];
+
+	put_little_endian(bytes, doc);
+	put_little_endian(bytes + 8, first_version);
+	return hash(bytes, sizeof(bytes), SEED_SEGMENT);
 }

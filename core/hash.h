@@ -19,5 +19,7 @@ int64_t collab_user_key(const char *user_id, size_t bytes); /* seed 1; the empty
 int64_t collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t created_at);
 /* Over all columns of a stored row: the fixed ones as little-endian int64, then the bytes; seed 3. */
 int64_t collab_row_checksum(const int64_t *fields, int count, const void *data, size_t bytes);
+/* Over document and first version of a segment in the cold store, as above, seed 4: the key of a thaw request. */
+int64_t collab_segment_key(int64_t doc, int64_t first_version);
 
 #endif

@@ -10,6 +10,7 @@
 --	collab_worker	the background workers. LOGIN, because a worker cannot take a role without it; no password and no connection
 --					allowed, because nobody else is to use it.
 --	collab_proxy	collab-proxy logs in as it: it may name any user. Give it a password or a line in pg_hba.conf.
+--	collab_archiver	collab-archiver logs in as it. Give it a password or a line in pg_hba.conf.
 --	collab_app		granted to roles of applications that edit documents by SQL.
 
 \set ON_ERROR_STOP on
@@ -20,7 +21,7 @@ DO $roles$
 DECLARE
 	role pg_catalog.text;
 BEGIN
-	FOREACH role IN ARRAY ARRAY['collab_owner', 'collab_worker', 'collab_proxy', 'collab_app']::pg_catalog.text[] LOOP
+	FOREACH role IN ARRAY ARRAY['collab_owner', 'collab_worker', 'collab_proxy', 'collab_archiver', 'collab_app']::pg_catalog.text[] LOOP
 		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) role::pg_catalog.name) THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I', role);
 		END IF;
@@ -31,23 +32,27 @@ $roles$;
 ALTER ROLE collab_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 ALTER ROLE collab_worker LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS CONNECTION LIMIT 0 PASSWORD NULL;
 ALTER ROLE collab_proxy LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE collab_archiver LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 ALTER ROLE collab_app NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 
 COMMENT ON ROLE collab_owner IS 'owner of the objects of the extension collab';
 COMMENT ON ROLE collab_worker IS 'background workers of the extension collab';
 COMMENT ON ROLE collab_proxy IS 'collab-proxy';
+COMMENT ON ROLE collab_archiver IS 'collab-archiver';
 COMMENT ON ROLE collab_app IS 'for roles of applications that edit documents of the extension collab by SQL';
 
 -- A transaction of the proxy or of a worker that hangs must not keep others from vacuuming, nor a document locked.
 ALTER ROLE collab_proxy SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE collab_proxy SET lock_timeout = '5s';
+ALTER ROLE collab_archiver SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE collab_archiver SET lock_timeout = '5s';
 
 -- The one who may say for whom he works.
 GRANT SET ON PARAMETER collab.user_id TO collab_proxy;
 
 DO $connect$
 BEGIN
-	EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO collab_worker, collab_proxy', pg_catalog.current_database());
+	EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO collab_worker, collab_proxy, collab_archiver', pg_catalog.current_database());
 END
 $connect$;
 
@@ -86,7 +91,7 @@ BEGIN
 END
 $owner$;
 
-GRANT USAGE ON SCHEMA collab TO collab_worker, collab_proxy, collab_app;
+GRANT USAGE ON SCHEMA collab TO collab_worker, collab_proxy, collab_archiver, collab_app;
 
 GRANT EXECUTE ON FUNCTION
 	collab.submit_batch(text[], text[], bigint[], bigint[], bigint[], bigint[], integer[], bytea[], boolean),
@@ -94,6 +99,21 @@ GRANT EXECUTE ON FUNCTION
 	collab.fetch_events(bigint[], bigint[], integer),
 	collab.heads(bigint[])
 TO collab_proxy;
+
+GRANT EXECUTE ON FUNCTION
+	collab.archiver_duty(text),
+	collab.archiver_failed(bigint, text, text, text),
+	collab.archive_candidates(bigint, integer, interval),
+	collab.archive_claim(bigint, bigint, interval),
+	collab.archive_commit(bigint, bigint, bigint, bigint, bytea),
+	collab.archive_garbage_take(interval, integer),
+	collab.archive_garbage_done(text),
+	collab.archive_list(text, integer),
+	collab.archive_unknown(text[]),
+	collab.thaw_wanted(),
+	collab.thaw_store(bigint, bigint, bytea),
+	collab.thaw_expire()
+TO collab_archiver;
 
 GRANT EXECUTE ON FUNCTION
 	collab.create_document(text, text),

@@ -4,8 +4,8 @@
 
 #include "utils/snapshot.h"
 
-/* v1/<2 hex>/<16 hex>/<first>-<last>-<32 hex>: 93 bytes at most */
-#define ARCHIVE_OBJECT_MAX 127
+#include "segment.h"
+
 #define ARCHIVE_SHA256_BYTES 32
 
 /*
@@ -18,7 +18,7 @@ typedef struct ArchiveRow
 	int64 first_version;
 	int64 last_version;
 	int64 bytes; /* of the object */
-	char  object[ARCHIVE_OBJECT_MAX + 1];
+	char  object[SEGMENT_NAME_MAX + 1];
 	uint8 sha256[ARCHIVE_SHA256_BYTES]; /* of the object */
 } ArchiveRow;
 

@@ -84,13 +84,13 @@ static void
 put_runs(const DocumentRow *document, const Blame *blame, const Buf *content, Snapshot snapshot,
 		 ReturnSetInfo *result)
 {
-	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "collab blame row",
-													  ALLOCSET_DEFAULT_SIZES);
-	ReadAuthors	  authors = {0};
-	size_t		  offset = 0;
-	int64		  from = 0;
-	BlameCursor	  cursor;
-	BlameRun	  run;
+	MemoryContext row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "collab blame row", ALLOCSET_DEFAULT_SIZES);
+	ReadAuthors authors = {0};
+	size_t		offset = 0;
+	int64		from = 0;
+	BlameCursor cursor;
+	BlameRun	run;
 
 	blame_start(blame, &cursor);
 	while (blame_next(&cursor, &run))

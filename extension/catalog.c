@@ -40,7 +40,7 @@ static const struct
 	{"snapshots", 10, offsetof(Catalog, snapshots)},
 	{"chunks", 9, offsetof(Catalog, chunks)},
 	{"archives", 10, offsetof(Catalog, archives)},
-	{"thawed", 6, offsetof(Catalog, thawed)},
+	{"thawed", 7, offsetof(Catalog, thawed)},
 	{"applied_clocks", 4, offsetof(Catalog, applied_clocks)},
 };
 

@@ -1,6 +1,8 @@
 /* guc.c - every setting of the extension. */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "utils/guc.h"
 
 #include "guc.h"
@@ -12,6 +14,9 @@ int	  guc_notify_interval = 5;
 int	  guc_notifier_idle_timeout = 60;
 int	  guc_head_cache_size = 16 * 1024;
 char *guc_worker_role = NULL;
+int	  guc_archive_after = 90 * 24 * 60 * 60;
+int	  guc_thaw_timeout = 30 * 1000;
+int	  guc_thaw_keep = 60 * 60;
 
 /* A user's name becomes part of events for ever: what submit would refuse is refused here already. */
 static bool
@@ -74,6 +79,22 @@ guc_init(void)
 		"collab.worker_role", "Role that the background workers connect as.",
 		"Where it does not exist or may not log in there are no workers, and transactions notify by themselves.",
 		&guc_worker_role, "collab_worker", PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.archive_after",
+		"Age of its newest event from which collab-archiver moves a chunk to the cold store.",
+		"-1: nothing is moved.", &guc_archive_after, 90 * 24 * 60 * 60, -1, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+		NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.thaw_timeout",
+							"How long a statement waits for history to come back from the cold store.",
+							"Then it fails with 58030.", &guc_thaw_timeout, 30 * 1000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.thaw_keep",
+							"How long history that came back from the cold store is kept at hand.",
+							"It is counted from when it came; collab-archiver drops it.", &guc_thaw_keep,
+							60 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("collab");
 }

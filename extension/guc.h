@@ -21,6 +21,15 @@ extern int guc_head_cache_size;
 /* The role that background workers connect as. */
 extern char *guc_worker_role;
 
+/* Seconds after which a chunk moves to the cold store; -1: never. */
+extern int guc_archive_after;
+
+/* How long a reader waits for history to come back from the cold store, in milliseconds. */
+extern int guc_thaw_timeout;
+
+/* Seconds for which history that came back is kept. */
+extern int guc_thaw_keep;
+
 void guc_init(void);
 
 #endif

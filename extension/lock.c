@@ -1,4 +1,4 @@
-/* lock.c - per-document and per-user locks in lock classes of our own. */
+/* lock.c - locks of documents, users, segments and archivers in lock classes of our own. */
 #include "postgres.h"
 
 #include "miscadmin.h"
@@ -7,20 +7,32 @@
 #include "lock.h"
 
 /*
- * pg_advisory_lock() uses classes 1 (one bigint) and 2 (two ints): with these two, no SQL user can
- * hold a document's lock or see it released by pg_advisory_unlock_all(). In pg_locks they are
- * locktype "advisory" with objsubid 3, 4 and 6. (5 is thaw.c's.)
+ * pg_advisory_lock() uses classes 1 (one bigint) and 2 (two ints): with these, no SQL user can hold a
+ * document's lock or see it released by pg_advisory_unlock_all(). In pg_locks they are locktype
+ * "advisory" with the class as objsubid.
  */
-#define DOCUMENT_CLASS 3
-#define USER_CLASS 4
-#define DERIVED_CLASS 6
+enum
+{
+	DOCUMENT_CLASS = 3,
+	USER_CLASS = 4,
+	THAW_CLASS = 5,
+	ARCHIVER_CLASS = 6
+};
 
-static bool
-acquire(int64 key, uint16 lock_class, bool wait)
+static LOCKTAG
+lock_tag(int64 key, uint16 lock_class)
 {
 	LOCKTAG tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) ((uint64) key >> 32), (uint32) key, lock_class);
+	return tag;
+}
+
+static bool
+acquire(int64 key, uint16 lock_class, bool wait)
+{
+	LOCKTAG tag = lock_tag(key, lock_class);
+
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -36,8 +48,38 @@ lock_user(int64 key, bool wait)
 	return acquire(key, USER_CLASS, wait);
 }
 
-bool
-lock_derived(int64 key, bool wait)
+void
+lock_thaw(int64 key)
 {
-	return acquire(key, DERIVED_CLASS, wait);
+	LOCKTAG tag = lock_tag(key, THAW_CLASS);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+void
+unlock_thaw(int64 key)
+{
+	LOCKTAG tag = lock_tag(key, THAW_CLASS);
+
+	LockRelease(&tag, ShareLock, false);
+}
+
+bool
+lock_archiver(ArchiverDuty duty)
+{
+	LOCKTAG	 tag = lock_tag(duty, ARCHIVER_CLASS);
+	LOCKMODE mode = duty == ARCHIVER_MOVES ? ExclusiveLock : ShareLock;
+
+	/* held until the session ends; once is enough */
+	return LockHeldByMe(&tag, mode) || LockAcquire(&tag, mode, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+lock_archiver_present(void)
+{
+	LOCKTAG tag = lock_tag(ARCHIVER_THAWS, ARCHIVER_CLASS);
+	int		count;
+
+	(void) GetLockConflicts(&tag, ExclusiveLock, &count);
+	return count > 0;
 }

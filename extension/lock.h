@@ -1,4 +1,4 @@
-/* lock.h - the per-document and per-user locks that put writers in order. */
+/* lock.h - the locks of documents and users that put writers in order, and those by which readers and the archiver meet. */
 #ifndef COLLAB_LOCK_H
 #define COLLAB_LOCK_H
 
@@ -17,5 +17,25 @@ extern bool lock_user(int64 key, bool wait);
  * takes both for another reason, takes the document's lock first.
  */
 extern bool lock_derived(int64 key, bool wait);
+
+/*
+ * A request to thaw a segment (thaw.h), as long as it is held. In share mode: readers do not wait for each
+ * other, and nobody takes it in another.
+ */
+extern void lock_thaw(int64 key);
+extern void unlock_thaw(int64 key);
+
+/*
+ * What a session of collab-archiver does, for as long as it is connected: one of them moves history out,
+ * any number bring it back. lock_archiver_present() tells whether anybody brings it back.
+ */
+typedef enum ArchiverDuty
+{
+	ARCHIVER_MOVES = 1,
+	ARCHIVER_THAWS = 2
+} ArchiverDuty;
+
+extern bool lock_archiver(ArchiverDuty duty);
+extern bool lock_archiver_present(void);
 
 #endif

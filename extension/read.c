@@ -30,7 +30,8 @@ read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out)
 }
 
 void
-read_check_event(CollabStatus status, const CollabError *err, const DocumentRow *document, const StoredEvent *event)
+read_check_event(CollabStatus status, const CollabError *err, const DocumentRow *document,
+				 const StoredEvent *event)
 {
 	if (likely(status == COLLAB_OK))
 		return;
@@ -124,7 +125,8 @@ read_content(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 
 		if (event.created_at > target->until)
 			break;
-		read_check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document, &event);
+		read_check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err, document,
+						 &event);
 		read_check_event(replay_apply(out->replay, &change, &err), &err, document, &event);
 		weight += change_weight(&change);
 		arena_reset(&arena);

@@ -117,6 +117,7 @@ CREATE UNLOGGED TABLE collab.thawed (
 	last_version bigint NOT NULL,
 	thawed_at timestamptz NOT NULL,
 	expires_at timestamptz NOT NULL,
+	object text COLLATE "C" NOT NULL,
 	payload bytea NOT NULL,
 	CONSTRAINT thawed_pkey PRIMARY KEY (doc, first_version)
 );
@@ -126,6 +127,7 @@ COMMENT ON COLUMN collab.thawed.first_version IS 'version of the first event in 
 COMMENT ON COLUMN collab.thawed.last_version IS 'version of the last event in it';
 COMMENT ON COLUMN collab.thawed.thawed_at IS 'when it was brought back';
 COMMENT ON COLUMN collab.thawed.expires_at IS 'when it may be dropped';
+COMMENT ON COLUMN collab.thawed.object IS 'key of the object that it came from: a document that was dropped and made again has others';
 COMMENT ON COLUMN collab.thawed.payload IS 'the events, as in collab.chunks';
 COMMENT ON CONSTRAINT thawed_pkey ON collab.thawed IS 'one chunk per first version';
 ALTER TABLE collab.thawed ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN payload SET STATISTICS 0;
@@ -153,6 +155,97 @@ COMMENT ON COLUMN collab.applied_clocks.author IS 'key of the user';
 COMMENT ON COLUMN collab.applied_clocks.site IS 'the editor';
 COMMENT ON COLUMN collab.applied_clocks.clock IS 'highest clock of this editor';
 COMMENT ON CONSTRAINT applied_clocks_pkey ON collab.applied_clocks IS 'one clock per user and editor';
+
+-- === cold storage ===
+
+CREATE FUNCTION collab.thaw_lock_key(doc bigint, first_version bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'thaw_lock_key_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION collab.thaw_lock_key(bigint, bigint) IS 'key of the lock by which a reader asks for a segment of the cold store';
+
+CREATE INDEX archives_thaw_lock_key ON collab.archives (collab.thaw_lock_key(doc, first_version));
+COMMENT ON INDEX collab.archives_thaw_lock_key IS 'segments by the lock that asks for them';
+
+CREATE INDEX archives_object ON collab.archives (object);
+COMMENT ON INDEX collab.archives_object IS 'comparing the store with the database';
+
+CREATE INDEX chunks_created_last ON collab.chunks (created_last);
+COMMENT ON INDEX collab.chunks_created_last IS 'what is due for the cold store';
+
+-- What follows is for collab-archiver only; deploy/roles.sql grants it to the role collab_archiver.
+
+CREATE FUNCTION collab.archiver_duty(duty text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'archiver_duty' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archiver_duty(text) IS
+	'takes the duty archive or thaw for as long as the session lasts; archive is for one session at a time: false while another has it';
+
+CREATE FUNCTION collab.archiver_failed(doc bigint, duty text, code text, message text) RETURNS void
+	AS 'MODULE_PATHNAME', 'archiver_failed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archiver_failed(bigint, text, text, text) IS
+	'notes in the quarantine what went wrong with a document; who waits for it to thaw is told at once';
+
+CREATE FUNCTION collab.archive_candidates(min_bytes bigint, max_documents integer, older_than interval DEFAULT NULL) RETURNS SETOF bigint
+	AS 'MODULE_PATHNAME', 'archive_candidates' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_candidates(bigint, integer, interval) IS
+	'keys of documents with chunks whose newest event is older than the third argument (NULL: collab.archive_after), if they have min_bytes or are twice as old';
+
+CREATE FUNCTION collab.archive_claim(doc bigint, max_bytes bigint, older_than interval DEFAULT NULL)
+	RETURNS TABLE(first_version bigint, last_version bigint, made_at bigint, object text, sha256 bytea, content bytea)
+	AS 'MODULE_PATHNAME', 'archive_claim' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_claim(bigint, bigint, interval) IS
+	'the oldest chunks of a document as an object of at most max_bytes (but at least one chunk); its name goes on the list of garbage until archive_commit()';
+
+CREATE FUNCTION collab.archive_commit(doc bigint, first_version bigint, last_version bigint, made_at bigint, sha256 bytea) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'archive_commit' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_commit(bigint, bigint, bigint, bigint, bytea) IS
+	'replaces the chunks by the object that was made of them and read back; false: they are not the same any more, and nothing was done';
+
+CREATE FUNCTION collab.archive_garbage_take(grace interval, max_objects integer) RETURNS SETOF text
+	AS 'MODULE_PATHNAME', 'archive_garbage_take' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_garbage_take(interval, integer) IS
+	'objects to which nothing has referred for that long; whatever is given out will be deleted and is never referred to again';
+
+CREATE FUNCTION collab.archive_garbage_done(object text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'archive_garbage_done' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_garbage_done(text) IS 'forgets an object that archive_garbage_take() gave out and that is deleted now';
+
+CREATE FUNCTION collab.archive_list(after text, max_objects integer)
+	RETURNS TABLE(object text, doc bigint, first_version bigint, last_version bigint, bytes bigint, sha256 bytea)
+	AS 'MODULE_PATHNAME', 'archive_list' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_list(text, integer) IS 'objects that the database refers to, by name, from the one after the given on';
+
+CREATE FUNCTION collab.archive_unknown(objects text[]) RETURNS SETOF text
+	AS 'MODULE_PATHNAME', 'archive_unknown' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.archive_unknown(text[]) IS 'those of the objects that the database neither refers to nor is about to delete';
+
+CREATE FUNCTION collab.thaw_wanted()
+	RETURNS TABLE(doc bigint, first_version bigint, object text, bytes bigint, sha256 bytea)
+	AS 'MODULE_PATHNAME', 'thaw_wanted' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.thaw_wanted() IS 'segments of the cold store that somebody waits for';
+
+CREATE FUNCTION collab.thaw_store(doc bigint, first_version bigint, content bytea) RETURNS integer
+	AS 'MODULE_PATHNAME', 'thaw_store' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.thaw_store(bigint, bigint, bytea) IS
+	'checks the object of a segment and keeps its chunks at hand for collab.thaw_keep; number of chunks, 0: there is no such segment any more';
+
+CREATE FUNCTION collab.thaw_expire() RETURNS bigint
+	AS 'MODULE_PATHNAME', 'thaw_expire' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.thaw_expire() IS 'drops the thawed chunks whose time is over; number of them';
+
+REVOKE ALL ON FUNCTION
+	collab.thaw_lock_key(bigint, bigint),
+	collab.archiver_duty(text),
+	collab.archiver_failed(bigint, text, text, text),
+	collab.archive_candidates(bigint, integer, interval),
+	collab.archive_claim(bigint, bigint, interval),
+	collab.archive_commit(bigint, bigint, bigint, bigint, bytea),
+	collab.archive_garbage_take(interval, integer),
+	collab.archive_garbage_done(text),
+	collab.archive_list(text, integer),
+	collab.archive_unknown(text[]),
+	collab.thaw_wanted(),
+	collab.thaw_store(bigint, bigint, bytea),
+	collab.thaw_expire()
+FROM PUBLIC;
 
 -- === history ===
 

@@ -11,6 +11,9 @@ SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_
 					   ('collab.notify_interval', 'sighup', 'integer', 'ms', '5', '1', '1000'),
 					   ('collab.notifier_idle_timeout', 'sighup', 'integer', 's', '60', '0', '86400'),
 					   ('collab.head_cache_size', 'superuser', 'integer', 'kB', '16384', '0', '1048576'),
+					   ('collab.archive_after', 'superuser', 'integer', 's', '7776000', '-1', '2147483647'),
+					   ('collab.thaw_timeout', 'user', 'integer', 'ms', '30000', '0', '2147483647'),
+					   ('collab.thaw_keep', 'superuser', 'integer', 's', '3600', '1', '2147483647'),
 					   ('collab.worker_role', 'sighup', 'string', '', 'collab_worker', '', '')$$,
 			  'these settings and no others');
 SELECT is_empty($$SELECT name FROM pg_settings WHERE name LIKE 'collab.%' AND (short_desc IS NULL OR extra_desc IS NULL)$$, 'every setting is described');
