@@ -12,7 +12,8 @@ enum
 	SEED_USER = 1,
 	SEED_EVENT = 2,
 	SEED_ROW = 3,
-	SEED_SEGMENT = 4
+	SEED_SEGMENT = 4,
+	SEED_EMBED = 5
 };
 
 static int64_t
@@ -92,4 +93,12 @@ collab_segment_key(int64_t doc, int64_t first_version)
 	put_little_endian(bytes, doc);
 	put_little_endian(bytes + 8, first_version);
 	return hash(bytes, sizeof(bytes), SEED_SEGMENT);
+}
+
+uint64_t
+collab_embed_hash(const char *json, size_t bytes)
+{
+	uint64_t value = XXH64(json, bytes, SEED_EMBED);
+
+	return value != 0 ? value : 1;
 }

@@ -21,5 +21,7 @@ int64_t collab_event_id(int64_t author, int64_t site, int64_t clock, int64_t cre
 int64_t collab_row_checksum(const int64_t *fields, int count, const void *data, size_t bytes);
 /* Over document and first version of a segment in the cold store, as above, seed 4: the key of a thaw request. */
 int64_t collab_segment_key(int64_t doc, int64_t first_version);
+/* Over the canonical JSON of an embed; seed 5; never 0. */
+uint64_t collab_embed_hash(const char *json, size_t bytes);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../core/anchor.h"
 #include "../../core/blame.h"
 #include "../../core/chunk.h"
 #include "../../core/rebase.h"
@@ -157,12 +158,13 @@ enum Call
 	CALL_BLAME,
 	CALL_TIGHTEN,
 	CALL_CHUNK,
+	CALL_ANCHOR,
 	CALL_COUNT
 };
 
 static const char *const call_names[] = {"parse",  "decode", "compose", "transform", "invert",
 										 "diff",   "slice",	 "print",	"encode",	 "replay",
-										 "rebase", "blame",	 "tighten", "chunk"};
+										 "rebase", "blame",	 "tighten", "chunk",	 "anchor"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
@@ -258,6 +260,39 @@ call_chunk(Inputs *in, CollabAlloc alloc, CollabError *err)
 	return status;
 }
 
+/* Made, moved there and back, written and read. */
+static CollabStatus
+call_anchor(Inputs *in, CollabAlloc alloc, Arena *arena, CollabError *err)
+{
+	Anchor		*anchor = NULL;
+	Anchor		*again = NULL;
+	Delta		 undo;
+	AnchorEdit	 edit;
+	Buf			 bytes;
+	CollabStatus status = anchor_create(alloc, 0, &in->doc, &anchor, err);
+
+	if (status != COLLAB_OK)
+		return status;
+	buf_init(&bytes, alloc);
+	status = anchor_edit(arena, &in->a, &edit, err);
+	if (status == COLLAB_OK)
+		status = anchor_apply(anchor, &edit, err);
+	if (status == COLLAB_OK)
+		status = delta_invert(arena, &in->a, &in->doc, &undo, err);
+	if (status == COLLAB_OK)
+		status = anchor_edit(arena, &undo, &edit, err);
+	if (status == COLLAB_OK)
+		status = anchor_apply(anchor, &edit, err);
+	anchor_encode(anchor, &bytes);
+	if (status == COLLAB_OK)
+		status = bytes.failed ? COLLAB_NOMEM
+							  : anchor_decode(alloc, (const uint8_t *) bytes.data, bytes.size, &again, err);
+	buf_free(&bytes);
+	anchor_free(anchor);
+	anchor_free(again);
+	return status;
+}
+
 static CollabStatus
 call_writer(Inputs *in, enum Call call, CollabAlloc alloc)
 {
@@ -304,6 +339,8 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 			return call_replay(in, alloc, arena, &out, err);
 		case CALL_REBASE:
 			return call_rebase(in, alloc, arena, &out, err);
+		case CALL_ANCHOR:
+			return call_anchor(in, alloc, arena, err);
 		case CALL_CHUNK:
 			return call_chunk(in, alloc, err);
 		case CALL_TIGHTEN:

@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk and DIR/wire.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/wire and DIR/anchor.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -71,3 +71,33 @@ save('wire', [
   '{"type":"cursor","version":46,"position":1,"selection":[1,2,3]}', '{"type":"cursor","version":-1,"position":1.5}',
   '{"type":"heartbeat"}', '{"type":"hearty"}', '{"ty\\u0070e":"heartbeat","type":7}', '{}', '[]', '"', '{"type":"op","clock":7', '',
 ]);
+
+// Anchors as core/anchor_codec.c writes them, followed by decisions for the changes that move them.
+const packed = (...parts) => Buffer.concat(parts.map((p) => Buffer.from(p)));
+const anchors = [
+  packed([1, 10, 0, 0, 1, 0x0c, 3], 'fox'),
+  packed([1, 4, 2, 0, 3, 2, 6, 0, 0x0d, 6, 0, 0x0c, 3], 'brown fox'),
+  packed([1, 7, 3, 5, 2, 0x05, 3, 4, 0, 2, 4, 1], 'é漢', [0x41]).subarray(0, 17),
+  packed([1, 0, 0, 0, 3, 0x0c, 1, 0x0d, 2, 0, 0x0c, 1], 'abcd'),
+  packed([1, 5, 0, 0, 1, 0x04, 2, 10], 'a', [255, 1, 2, 3, 4, 5, 6, 7, 8]),
+  packed([1, 200, 1, 0, 0, 0]), packed([1, 0, 0, 0, 1, 0, 0xa0, 0x8d, 6]),
+];
+save('anchor', anchors.flatMap((a, i) => [
+  Buffer.concat([Buffer.from([255]), a]),
+  Buffer.concat([Buffer.from([a.length]), a, Buffer.from(Array.from({ length: 200 + 40 * i }, byte))]),
+]));
+
+// Anchors as core/anchor_codec.c writes them, followed by decisions for the changes that move them.
+const packed = (...parts) => Buffer.concat(parts.map((p) => Buffer.from(p)));
+const anchors = [
+  packed([1, 10, 0, 0, 1, 0x0c, 3], 'fox'),
+  packed([1, 4, 2, 0, 3, 2, 6, 0, 0x0d, 6, 0, 0x0c, 3], 'brown fox'),
+  packed([1, 7, 3, 5, 2, 0x05, 2, 5, 0, 2, 4, 1], 'é漢'),
+  packed([1, 0, 0, 0, 3, 0x0c, 1, 0x0d, 2, 0, 0x0c, 1], 'abcd'),
+  packed([1, 5, 0, 0, 1, 0x04, 2, 10], 'a', [255, 1, 2, 3, 4, 5, 6, 7, 8]),
+  packed([1, 200, 1, 0, 0, 0]), packed([1, 0, 0, 0, 1, 0, 0xa0, 0x8d, 6]),
+];
+save('anchor', anchors.flatMap((a, i) => [
+  Buffer.concat([Buffer.from([255]), a]),
+  Buffer.concat([Buffer.from([a.length]), a, Buffer.from(Array.from({ length: 200 + 40 * i }, byte))]),
+]));

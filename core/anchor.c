@@ -1,0 +1,424 @@
+/* anchor.c - anchors made, moved by changes, read: gravity, deletion, return. */
+#include "anchor_internal.h"
+
+#include <string.h>
+
+#include "delta_internal.h"
+
+/* What one hunk may add: two cuts, two pieces deleted outside, three that come to life. */
+#define HUNK_ITEMS 8
+
+/* ---- making ---- */
+
+static CollabStatus
+new_anchor(CollabAlloc alloc, Anchor **out, CollabError *err)
+{
+	Anchor *anchor = alloc.alloc(alloc.ctx, sizeof(Anchor));
+
+	if (anchor == NULL)
+		return delta_nomem(err);
+	memset(anchor, 0, sizeof(Anchor));
+	anchor->alloc = alloc;
+	*out = anchor;
+	return COLLAB_OK;
+}
+
+CollabStatus
+anchor_new(CollabAlloc alloc, uint32_t items, size_t bytes, Anchor **out, CollabError *err)
+{
+	CollabStatus status = new_anchor(alloc, out, err);
+
+	if (status == COLLAB_OK && !anchor_reserve(*out, items, bytes))
+	{
+		anchor_free(*out);
+		return delta_nomem(err);
+	}
+	return status;
+}
+
+CollabStatus
+anchor_create(CollabAlloc alloc, int64_t from, const Delta *text, Anchor **out, CollabError *err)
+{
+	AnchorItem	 item = {.kind = ITEM_ALIVE};
+	AnchorHunk	 content = {0};
+	Anchor		*anchor;
+	Arena		 scratch;
+	CollabStatus status;
+
+	if (text->count == 0 || !delta_is_document(text))
+		return collab_fail(err, COLLAB_RANGE, -1, "the range is empty");
+	if (from < 0 || from > DELTA_MAX_UNITS - delta_length(text))
+		return collab_fail(err, COLLAB_RANGE, -1, "the range begins at %lld", (long long) from);
+	arena_init(&scratch, alloc);
+	status = content_of_ops(&scratch, text->ops, text->count, &content, err);
+	if (status == COLLAB_OK)
+	{
+		item.units = content.inserted;
+		item.known = content.bytes <= ANCHOR_TEXT_MAX;
+		item.bytes = item.known ? (uint32_t) content.bytes : 0;
+		item.ascii = item.known && content.ascii;
+		status = anchor_new(alloc, 1, item.bytes, &anchor, err);
+	}
+	if (status == COLLAB_OK)
+	{
+		anchor_insert_item(anchor, 0, &item, content.content);
+		anchor->lo = anchor->start = from;
+		anchor->alive = item.units;
+		anchor->hi = anchor_end(anchor);
+		*out = anchor;
+	}
+	arena_free(&scratch);
+	return status;
+}
+
+void
+anchor_free(Anchor *anchor)
+{
+	if (anchor == NULL)
+		return;
+	anchor->alloc.free(anchor->alloc.ctx, anchor->items);
+	anchor->alloc.free(anchor->alloc.ctx, anchor->text);
+	anchor->alloc.free(anchor->alloc.ctx, anchor);
+}
+
+AnchorRange
+anchor_range(const Anchor *anchor)
+{
+	AnchorRange range = {anchor->start, anchor_end(anchor), anchor->alive == 0};
+
+	return range;
+}
+
+size_t
+anchor_memory(const Anchor *anchor)
+{
+	return sizeof(Anchor) + anchor->capacity * sizeof(AnchorItem) + anchor->text_capacity;
+}
+
+/* ---- deletion ---- */
+
+static int64_t
+clamp(int64_t value, int64_t low, int64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* Where a position goes when [at, until) is removed. */
+static int64_t
+moved(int64_t position, int64_t at, int64_t until)
+{
+	return position <= at ? position : position <= until ? at : position - (until - at);
+}
+
+/* Units deleted next to the range by a change that also deleted some of it, or has done so before. */
+static void
+note_outside(Anchor *anchor, uint32_t i, int64_t units)
+{
+	AnchorItem item = {.kind = ITEM_OUTSIDE, .units = units, .death = anchor->deaths};
+
+	if (units > 0)
+		anchor_insert_item(anchor, i, &item, NULL);
+}
+
+static void
+remove_units(Anchor *anchor, int64_t at, int64_t until)
+{
+	int64_t	 start = anchor->start;
+	int64_t	 end = anchor_end(anchor);
+	int64_t	 front = at < start ? clamp(until, at, start) - at : 0;
+	int64_t	 back = until > end ? until - clamp(at, end, until) : 0;
+	int64_t	 from = clamp(at, start, end);
+	int64_t	 to = clamp(until, start, end);
+	uint32_t i;
+
+	if (to > from)
+	{
+		uint32_t behind;
+
+		(void) anchor_cut_alive(anchor, from - start);
+		behind = anchor_cut_alive(anchor, to - start);
+		for (i = anchor_cut_alive(anchor, from - start); i < behind; i++)
+		{
+			AnchorItem *item = &anchor->items[i];
+
+			if (item->kind != ITEM_ALIVE)
+				continue;
+			item->kind = ITEM_DELETED;
+			item->death = anchor->deaths;
+		}
+		anchor->alive -= to - from;
+	}
+	anchor->lo = moved(anchor->lo, at, until);
+	anchor->start = moved(start, at, until);
+	anchor->hi = moved(anchor->hi, at, until);
+	note_outside(anchor, 0, front);
+	note_outside(anchor, anchor->count, back);
+}
+
+/* ---- insertion ---- */
+
+typedef enum Side
+{
+	SIDE_FRONT, /* at or before the start: pushes it */
+	SIDE_INSIDE,
+	SIDE_BACK
+} Side;
+
+/* A piece of what is inserted, or (no hunk) text of others that gets inside the range. */
+static void
+insert_alive(Anchor *anchor, uint32_t i, const AnchorHunk *hunk, int64_t from, int64_t to)
+{
+	AnchorItem	item = {.kind = ITEM_ALIVE, .units = to - from};
+	const char *content = NULL;
+
+	if (item.units == 0)
+		return;
+	if (hunk != NULL && hunk->bytes <= ANCHOR_TEXT_MAX)
+	{
+		size_t first = content_offset(hunk->content, hunk->bytes, hunk->ascii, from);
+		size_t last = content_offset(hunk->content, hunk->bytes, hunk->ascii, to);
+
+		if (first != CONTENT_NOWHERE && last != CONTENT_NOWHERE)
+		{
+			content = hunk->content + first;
+			item.known = true;
+			item.bytes = (uint32_t) (last - first);
+			item.ascii = item.bytes == item.units;
+		}
+	}
+	anchor_insert_item(anchor, i, &item, content);
+	anchor->alive += item.units;
+}
+
+/* What may return by an insertion at `at`, which lies in the zone. */
+static AnchorGroup
+group_at(Anchor *anchor, int64_t at)
+{
+	AnchorGroup group = {0, anchor->count, false, anchor->lo < anchor->hi};
+
+	if (anchor->alive == 0)
+		return group;
+	if (at <= anchor->start)
+	{
+		group.to = anchor_first_alive(anchor);
+		group.foreign = anchor->lo < anchor->start;
+	}
+	else if (at >= anchor_end(anchor))
+	{
+		group.from = anchor_behind_alive(anchor);
+		group.foreign = anchor_end(anchor) < anchor->hi;
+	}
+	else
+	{
+		group.from = group.to = anchor_cut_alive(anchor, at - anchor->start);
+		while (anchor->items[group.to].kind != ITEM_ALIVE)
+			group.to++;
+		group.inside = true;
+		group.foreign = false;
+	}
+	return group;
+}
+
+/*
+ * Takes the chosen items out. What was inserted in their place is `front` units outside the range, then the text
+ * itself, then `back` units outside. Returns the index where the text belongs.
+ */
+#define NO_PLACE UINT32_MAX
+
+static uint32_t
+take_chosen(Anchor *anchor, int64_t *front, int64_t *back)
+{
+	uint32_t place = NO_PLACE;
+	uint32_t i = 0;
+
+	*front = 0;
+	*back = 0;
+	while (i < anchor->count)
+	{
+		const AnchorItem *item = &anchor->items[i];
+
+		if (!item->chosen)
+		{
+			i++;
+			continue;
+		}
+		if (item->kind == ITEM_DELETED)
+		{
+			if (place == NO_PLACE)
+				place = i;
+			*back = 0;
+		}
+		else if (place == NO_PLACE)
+			*front += item->units;
+		else
+			*back += item->units;
+		anchor_erase_item(anchor, i);
+	}
+	return place;
+}
+
+/* The insertion at `at` brings back what is chosen; whatever then stands between it and the range joins the range. */
+static void
+revive(Anchor *anchor, int64_t at, const AnchorHunk *hunk)
+{
+	int64_t	 units = hunk->inserted;
+	int64_t	 start = anchor->start;
+	int64_t	 end = anchor_end(anchor);
+	bool	 orphan = anchor->alive == 0;
+	int64_t	 front, back;
+	uint32_t place = take_chosen(anchor, &front, &back);
+
+	if (orphan)
+	{
+		insert_alive(anchor, place, hunk, front, units - back);
+		anchor->start = at + front;
+	}
+	else if (at <= start)
+	{
+		uint32_t first = anchor_first_alive(anchor);
+
+		insert_alive(anchor, first, NULL, 0, start - at);
+		insert_alive(anchor, first, hunk, units - back, units);
+		insert_alive(anchor, place, hunk, front, units - back);
+		anchor->start = at + front;
+	}
+	else if (at >= end)
+	{
+		uint32_t behind = anchor_behind_alive(anchor);
+
+		insert_alive(anchor, place, hunk, front, units - back);
+		insert_alive(anchor, behind, hunk, 0, front);
+		insert_alive(anchor, behind, NULL, 0, at - end);
+	}
+	else
+		insert_alive(anchor, place, hunk, 0, units);
+	anchor->hi += units;
+}
+
+/* In the middle of unknown text: to know a part of that would only be costly. */
+static bool
+is_unknown(const Anchor *anchor, uint32_t i)
+{
+	const AnchorItem *items = anchor->items;
+
+	return i > 0 && i < anchor->count && items[i - 1].kind == ITEM_ALIVE && !items[i - 1].known &&
+		   items[i].kind == ITEM_ALIVE && !items[i].known;
+}
+
+static void
+insert_units(Anchor *anchor, int64_t at, Side side, const AnchorHunk *hunk)
+{
+	AnchorGroup group = group_at(anchor, at);
+
+	if (anchor_match(anchor, group, hunk))
+		revive(anchor, at, hunk);
+	else if (side == SIDE_INSIDE)
+	{
+		uint32_t place = anchor_cut_alive(anchor, at - anchor->start);
+
+		insert_alive(anchor, place, is_unknown(anchor, place) ? NULL : hunk, 0, hunk->inserted);
+		anchor->hi += hunk->inserted;
+	}
+	else
+	{
+		if (side == SIDE_FRONT)
+			anchor->start += hunk->inserted;
+		anchor->hi += hunk->inserted;
+	}
+}
+
+/* ---- changes ---- */
+
+static void
+shift(Anchor *anchor, int64_t by)
+{
+	anchor->lo += by;
+	anchor->start += by;
+	anchor->hi += by;
+}
+
+/* The embed at a position is another one now, but still that one. */
+static void
+touch_embed(Anchor *anchor, int64_t at)
+{
+	int64_t	 units = at - anchor->start;
+	uint32_t i;
+
+	for (i = 0; i < anchor->count && units >= 0; i++)
+	{
+		const AnchorItem *item = &anchor->items[i];
+		size_t			  offset;
+
+		if (item->kind != ITEM_ALIVE)
+			continue;
+		if (units >= item->units || !item->known)
+		{
+			units -= item->units;
+			continue;
+		}
+		offset = content_offset(anchor->text + anchor_text_offset(anchor, i), item->bytes, item->ascii, units);
+		if (offset != CONTENT_NOWHERE)
+		{
+			char *mark = anchor->text + anchor_text_offset(anchor, i) + offset;
+
+			if ((unsigned char) *mark == EMBED_MARK)
+				memcpy(mark + 1, ANY_EMBED, EMBED_BYTES - 1);
+		}
+		return;
+	}
+}
+
+static CollabStatus
+apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, CollabError *err)
+{
+	int64_t until = at + hunk->removed;
+	Side	side = at <= anchor->start ? SIDE_FRONT : at >= anchor_end(anchor) ? SIDE_BACK : SIDE_INSIDE;
+
+	if (hunk->edited)
+	{
+		touch_embed(anchor, at);
+		return COLLAB_OK;
+	}
+	/* Where nothing may return at an edge, the edge itself is already outside. */
+	if (until < anchor->lo || (until == anchor->lo && anchor_first_alive(anchor) == 0))
+	{
+		shift(anchor, hunk->inserted - hunk->removed);
+		return COLLAB_OK;
+	}
+	if (at > anchor->hi ||
+		(at == anchor->hi && side == SIDE_BACK && anchor_behind_alive(anchor) == anchor->count))
+		return COLLAB_OK;
+
+	if (!anchor_reserve(anchor, HUNK_ITEMS, hunk->bytes <= ANCHOR_TEXT_MAX ? hunk->bytes : 0))
+		return delta_nomem(err);
+	if (hunk->removed > 0)
+	{
+		anchor->deaths++;
+		remove_units(anchor, at, until);
+	}
+	if (hunk->inserted > 0)
+		insert_units(anchor, at, side, hunk);
+	anchor_settle(anchor);
+	return COLLAB_OK;
+}
+
+CollabStatus
+anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err)
+{
+	int64_t	 by = 0;
+	uint32_t i;
+
+	for (i = 0; i < edit->count; i++)
+	{
+		const AnchorHunk *hunk = &edit->hunks[i];
+		CollabStatus	  status;
+
+		if (hunk->at + by > anchor->hi)
+			break;
+		status = apply_hunk(anchor, hunk->at + by, hunk, err);
+		if (status != COLLAB_OK)
+			return status;
+		by += hunk->inserted - hunk->removed;
+	}
+	return COLLAB_OK;
+}
