@@ -128,7 +128,10 @@ GRANT EXECUTE ON FUNCTION
 	collab.document_at(text, timestamptz),
 	collab.text(text),
 	collab.text(text, bigint),
-	collab.events_since(text, bigint, bigint)
+	collab.events_since(text, bigint, bigint),
+	collab.diff(text, bigint, bigint),
+	collab.restore(text, bigint),
+	collab.blame(text, bigint)
 TO collab_app;
 
 \endif

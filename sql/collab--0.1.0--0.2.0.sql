@@ -279,12 +279,26 @@ COMMENT ON COLUMN collab.undone.first_version IS 'first version that it undid';
 COMMENT ON COLUMN collab.undone.last_version IS 'last version that it undid';
 COMMENT ON CONSTRAINT undone_pkey ON collab.undone IS 'one row per undoing event';
 
+CREATE FUNCTION collab.diff(doc_id text, v1 bigint, v2 bigint) RETURNS collab.delta
+	AS 'MODULE_PATHNAME', 'diff_versions' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION collab.diff(text, bigint, bigint) IS
+	'the change that makes version v2 of the document of version v1, in either direction';
+
+CREATE FUNCTION collab.restore(doc_id text, version bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'restore_version' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION collab.restore(text, bigint) IS
+	'makes an earlier content the newest, as an edit of the current user; returns the version that it is now, the current one where nothing differs';
+
 CREATE FUNCTION collab.blame(doc_id text, version bigint DEFAULT NULL)
 	RETURNS TABLE ("from" bigint, "to" bigint, author text, version bigint, at timestamptz, content text)
 	AS 'MODULE_PATHNAME', 'blame_document' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 1000;
 COMMENT ON FUNCTION collab.blame(text, bigint) IS
 	'which user and version wrote each range of the document, in UTF-16 code units; NULL author: that history was deleted';
-REVOKE ALL ON FUNCTION collab.blame(text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION
+	collab.diff(text, bigint, bigint),
+	collab.restore(text, bigint),
+	collab.blame(text, bigint)
+FROM PUBLIC;
 
 -- === live text ===
 
