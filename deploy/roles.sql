@@ -129,6 +129,7 @@ GRANT EXECUTE ON FUNCTION
 	collab.text(text),
 	collab.text(text, bigint),
 	collab.events_since(text, bigint, bigint),
+	collab.history(text, bigint, bigint, interval, bigint),
 	collab.diff(text, bigint, bigint),
 	collab.restore(text, bigint),
 	collab.blame(text, bigint)

@@ -268,6 +268,8 @@ COMMENT ON CONSTRAINT named_versions_pkey ON collab.named_versions IS 'a name me
 CREATE TABLE collab.undone (
 	doc bigint NOT NULL,
 	version bigint NOT NULL,
+	author bigint NOT NULL,
+	redo boolean NOT NULL,
 	first_version bigint NOT NULL,
 	last_version bigint NOT NULL,
 	CONSTRAINT undone_pkey PRIMARY KEY (doc, version)
@@ -275,9 +277,19 @@ CREATE TABLE collab.undone (
 COMMENT ON TABLE collab.undone IS 'which events undid which';
 COMMENT ON COLUMN collab.undone.doc IS 'key of the document';
 COMMENT ON COLUMN collab.undone.version IS 'version of the event that undid something';
-COMMENT ON COLUMN collab.undone.first_version IS 'first version that it undid';
-COMMENT ON COLUMN collab.undone.last_version IS 'last version that it undid';
+COMMENT ON COLUMN collab.undone.author IS 'key of the user whose events were undone';
+COMMENT ON COLUMN collab.undone.redo IS 'what it undid are events of this table that are no redo: it brought edits back';
+COMMENT ON COLUMN collab.undone.first_version IS 'it undid what the user did from this version on';
+COMMENT ON COLUMN collab.undone.last_version IS 'up to this one';
 COMMENT ON CONSTRAINT undone_pkey ON collab.undone IS 'one row per undoing event';
+
+CREATE FUNCTION collab.history(doc_id text, from_version bigint DEFAULT NULL, to_version bigint DEFAULT NULL,
+							   gap interval DEFAULT '1 minute', max_edits bigint DEFAULT 100)
+	RETURNS TABLE (first_version bigint, last_version bigint, author text, started_at timestamptz, ended_at timestamptz,
+				   events bigint, inserted bigint, deleted bigint, summary text)
+	AS 'MODULE_PATHNAME', 'history_edits' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 100;
+COMMENT ON FUNCTION collab.history(text, bigint, bigint, interval, bigint) IS
+	'the edits of a document, newest first: events of one user without a longer pause than gap; at most max_edits of them, NULL: all';
 
 CREATE FUNCTION collab.diff(doc_id text, v1 bigint, v2 bigint) RETURNS collab.delta
 	AS 'MODULE_PATHNAME', 'diff_versions' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
@@ -295,6 +307,7 @@ CREATE FUNCTION collab.blame(doc_id text, version bigint DEFAULT NULL)
 COMMENT ON FUNCTION collab.blame(text, bigint) IS
 	'which user and version wrote each range of the document, in UTF-16 code units; NULL author: that history was deleted';
 REVOKE ALL ON FUNCTION
+	collab.history(text, bigint, bigint, interval, bigint),
 	collab.diff(text, bigint, bigint),
 	collab.restore(text, bigint),
 	collab.blame(text, bigint)
