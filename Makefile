@@ -35,7 +35,7 @@ SHLIB_LINK = -lzstd -Wl,--version-script=$(EXPORTS)
 EXTRA_CLEAN = build output_iso
 
 # Targets that need no PostgreSQL to be read; anything else includes PGXS.
-OWN_TARGETS = run test bench replay fuzz proxy client format format-check checkver dist help
+OWN_TARGETS = run test bench replay fuzz proxy archiver client format format-check checkver dist help
 
 .PHONY: $(OWN_TARGETS)
 
@@ -71,6 +71,7 @@ help:
 #?   make run                 the demo: install what is missing, build, private cluster, proxy, URL  [PORT=8080]
 #?   make test                every test, ending with one line that counts them  [SUITES="core sql ..."]
 #?   make proxy               build build/proxy/collab-proxy
+#?   make archiver            build build/archiver/collab-archiver
 #?   make client              install the client's packages from the lock file and build its bundle
 #?   make bench               print the table of figures  [BENCH_JSON=FILE] [BENCHES="core sql ..."]
 #?   make replay TRACE=FILE   play a recorded editing session through the proxy
@@ -96,6 +97,9 @@ fuzz:
 
 proxy:
 	@$(MAKE) --no-print-directory -C proxy VERSION=$(EXTVERSION)
+
+archiver:
+	@$(MAKE) --no-print-directory -C archiver VERSION=$(EXTVERSION)
 
 client:
 	@scripts/npm.sh client

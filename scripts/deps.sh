@@ -3,7 +3,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev"
+build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libcurl4-openssl-dev libssl-dev"
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev clang libclang-rt-14-dev clang-format-14 shellcheck git
   libtap-parser-sourcehandler-pgtap-perl chromium"

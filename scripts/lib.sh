@@ -137,8 +137,8 @@ project_files()
   fi
 }
 
-# prepare "WHAT FOR" "PARTS": the packages for deps.sh's WHAT FOR, then the parts among e(xtension, installed), p(roxy) and
-# n(pm packages, client), each as a step. Sets PG_CONFIG.
+# prepare "WHAT FOR" "PARTS": the packages for deps.sh's WHAT FOR, then the parts among e(xtension, installed), p(roxy),
+# a(rchiver) and n(pm packages, client), each as a step. Sets PG_CONFIG.
 prepare()
 {
   local purposes parts=$2
@@ -153,6 +153,9 @@ prepare()
   fi
   if [[ $parts == *p* ]]; then
     step "proxy" as_builder make -s proxy
+  fi
+  if [[ $parts == *a* ]]; then
+    step "archiver" as_builder make -s archiver
   fi
   if [[ $parts == *n* ]]; then
     step "npm packages, client" as_builder "$top/scripts/npm.sh" test client
