@@ -1,4 +1,4 @@
-/* event.c - the checksum that stands beside every stored event. */
+/* event.c - events compared, and the checksum that stands beside every stored one. */
 #include "event.h"
 
 #include <string.h>
@@ -45,4 +45,13 @@ event_checksum(const CollabEvent *event)
 	if (event->op_bytes > 0)
 		(void) XXH64_update(&state, event->op, event->op_bytes);
 	return (uint32_t) XXH64_digest(&state);
+}
+
+bool
+event_equal(const CollabEvent *a, const CollabEvent *b)
+{
+	return a->doc == b->doc && a->version == b->version && a->site == b->site && a->clock == b->clock &&
+		   a->base_version == b->base_version && a->author == b->author && a->length == b->length &&
+		   a->created_at == b->created_at && a->astral == b->astral && a->op_bytes == b->op_bytes &&
+		   (a->op_bytes == 0 || memcmp(a->op, b->op, a->op_bytes) == 0);
 }

@@ -30,4 +30,7 @@ typedef struct CollabEvent
  */
 uint32_t event_checksum(const CollabEvent *event);
 
+/* The same in every column. */
+bool event_equal(const CollabEvent *a, const CollabEvent *b);
+
 #endif

@@ -28,7 +28,7 @@ extern bool archive_find(int64 doc, int64 version, Snapshot snapshot, ArchiveRow
 /*
  * Gives up the segments that end at or below `last_version` (PG_INT64_MAX: all of the document):
  * their rows go, what was thawed of them goes, and their objects are put on the list of those that the
- * archiver removes after a time of grace. The document's lock is held.
+ * archiver removes after a time of grace. lock_derived() is held.
  */
 extern void archive_forget(int64 doc, int64 last_version);
 

@@ -284,8 +284,8 @@ archive_commit(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("collab.archive_commit() needs isolation level READ COMMITTED")));
 	buf_init(&object, pg_alloc(CurrentMemoryContext));
-	/* whoever drops the document or deletes history holds it, too */
-	lock_document(range.doc, true);
+	/* whoever drops the document, folds more events into a chunk or deletes history holds it, too */
+	lock_derived(range.doc, true);
 	owner_sql_begin(&frame);
 	same = make_object(&range, PG_GETARG_INT64(3), &object);
 	if (same)

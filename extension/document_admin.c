@@ -156,6 +156,7 @@ drop_document(PG_FUNCTION_ARGS)
 	if (store_doc_id_valid(id, bytes))
 	{
 		lock_document(collab_doc_key(id, bytes), true);
+		lock_derived(collab_doc_key(id, bytes), true);
 		PushActiveSnapshot(GetLatestSnapshot());
 		found = store_document(id, bytes, GetActiveSnapshot(), &document);
 		if (found)

@@ -10,6 +10,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "applied_clocks.h"
 #include "compat.h"
 #include "delta_type.h"
 #include "errors.h"
@@ -147,10 +148,22 @@ snapshot_limit(void)
 	return Max((size_t) SNAPSHOT_BYTES, (size_t) guc_max_document_units * 4);
 }
 
+/*
+ * Only a client with something in its hands asks which of it is in here already: one that says so, and one
+ * whose position is not in this history, which may not know. The others are spared the search.
+ */
+static int64
+applied_clock(const OpenRequest *request, const char *reason)
+{
+	if (request->pending == 0 && reason == NULL)
+		return 0;
+	return applied_clocks_newest(request->document.key, request->author, request->site, request->snapshot);
+}
+
 static void
 open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char *reason)
 {
-	ReadTarget	target = {.version = PG_INT64_MAX, .until = DT_NOEND, .want_clock = true};
+	ReadTarget	target = {.version = PG_INT64_MAX, .until = DT_NOEND};
 	CollabError err = {0};
 	ReadContent content;
 	Delta		delta;
@@ -160,8 +173,6 @@ open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char 
 	Datum		values[OPEN_COLUMNS];
 	bool		nulls[OPEN_COLUMNS];
 
-	target.author = request->author;
-	target.site = request->site;
 	read_content(&request->document, &target, request->snapshot, &content);
 	bytes = read_check_size(&request->document, &content, snapshot_limit());
 
@@ -176,7 +187,7 @@ open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char 
 	nulls[OPEN_VERSION] = false;
 	values[OPEN_EVENT] = Int64GetDatum(content.event);
 	nulls[OPEN_EVENT] = false;
-	values[OPEN_CLOCK] = Int64GetDatum(content.applied_clock);
+	values[OPEN_CLOCK] = Int64GetDatum(applied_clock(request, reason));
 	nulls[OPEN_CLOCK] = false;
 	values[OPEN_AT] = TimestampTzGetDatum(content.at);
 	nulls[OPEN_AT] = false;

@@ -1,4 +1,4 @@
-/* lock.c - locks of documents, users, segments and archivers in lock classes of our own. */
+/* lock.c - locks of documents and what is derived from them, users, segments and archivers, in lock classes of our own. */
 #include "postgres.h"
 
 #include "miscadmin.h"
@@ -16,7 +16,8 @@ enum
 	DOCUMENT_CLASS = 3,
 	USER_CLASS = 4,
 	THAW_CLASS = 5,
-	ARCHIVER_CLASS = 6
+	ARCHIVER_CLASS = 6,
+	DERIVED_CLASS = 7
 };
 
 static LOCKTAG
@@ -46,6 +47,12 @@ bool
 lock_user(int64 key, bool wait)
 {
 	return acquire(key, USER_CLASS, wait);
+}
+
+bool
+lock_derived(int64 key, bool wait)
+{
+	return acquire(key, DERIVED_CLASS, wait);
 }
 
 void

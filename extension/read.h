@@ -1,4 +1,4 @@
-/* read.h - the content of a document at a version, replayed from its events. */
+/* read.h - the content of a document at a version. */
 #ifndef COLLAB_READ_H
 #define COLLAB_READ_H
 
@@ -7,14 +7,11 @@
 #include "replay.h"
 #include "store.h"
 
-/* Where a replay stops, and whose clocks it looks for on the way. */
+/* Which version is wanted. */
 typedef struct ReadTarget
 {
-	int64		version;	/* exactly this one; PG_INT64_MAX: the head */
-	TimestampTz until;		/* not beyond this time; DT_NOEND: no such limit */
-	bool		want_clock; /* look for the highest clock of (author, site) */
-	int64		author;
-	int64		site;
+	int64		version; /* exactly this one; PG_INT64_MAX: the head */
+	TimestampTz until;	 /* not beyond this time; DT_NOEND: no such limit */
 } ReadTarget;
 
 /* What a replay found. Lives in a memory context of its own. */
@@ -25,21 +22,31 @@ typedef struct ReadContent
 	int64		  version;
 	int64		  event; /* id of the event at that version */
 	TimestampTz	  at;
-	int64		  applied_clock; /* 0: none */
 } ReadContent;
 
 /* Text and attributes of a document, in any of its versions; more is allowed only where the limit on text is higher. */
 #define READ_BYTES ((size_t) 512 * 1024 * 1024)
 
 /*
- * Replays the events that the snapshot shows, up to the target. Raises OT002 where the history has a hole or does not
- * reach that far, OT006 where the content becomes too large on the way.
+ * Replays the events that the snapshot shows, from the nearest good row of collab.snapshots up to the target. Raises
+ * OT002 where the history that it takes was deleted, OT006 where the content becomes too large on the way.
  */
 void read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out);
 /* Raises OT006 where any form of the content takes more than `limit`; looks before anything is built. Returns the least that it takes. */
 size_t read_check_size(const DocumentRow *document, const ReadContent *content, size_t limit);
 
 void read_content_free(ReadContent *content);
+
+/*
+ * Writes a row of collab.snapshots of the version that an event made. What snapshot.h asks of who writes
+ * there holds for the caller.
+ */
+void read_write_snapshot(const DocumentRow *document, const StoredEvent *event, Snapshot snapshot,
+						 bool pinned);
+
+/* The content as a delta or (as_text) its text. What a snapshot has ready is not replayed. */
+Datum read_content_datum(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot,
+						 bool as_text);
 
 /*
  * A version that an argument names: raises unless it is 0 ... head. Looking at the head first spares a

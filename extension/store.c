@@ -16,6 +16,7 @@
 
 #include "catalog.h"
 #include "document_cache.h"
+#include "document_parts.h"
 #include "errors.h"
 #include "hash.h"
 #include "store.h"
@@ -165,6 +166,7 @@ store_delete_document(int64 key, Snapshot snapshot)
 
 	store_refuse_triggers(root, true);
 	delete_rows(&leaf, key, snapshot);
+	document_parts_delete(key);
 	delete_rows(&documents, key, snapshot);
 	table_close(root, NoLock);
 	document_cache_dropped();

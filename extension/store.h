@@ -52,7 +52,7 @@ extern void store_document_require(const char *doc_id, size_t bytes, Snapshot sn
 
 extern void store_insert_document(const DocumentRow *document);
 
-/* Removes the row and every event. The document's lock is held. */
+/* Removes the row and all that belongs to it. The document's lock and lock_derived() are held. */
 extern void store_delete_document(int64 key, Snapshot snapshot);
 
 /* ---- events ---- */
@@ -73,7 +73,9 @@ extern bool store_scan_next(StoreScan *scan, StoredEvent *out);
  */
 extern bool store_scan_next_row(StoreScan *scan, StoredEvent *out);
 extern void store_scan_fetch_op(StoreScan *scan, StoredEvent *out);
-extern void store_scan_end(StoreScan *scan);
+/* Of the op of the row that was read last, without reading it. */
+extern int64 store_scan_op_bytes(StoreScan *scan);
+extern void	 store_scan_end(StoreScan *scan);
 
 /*
  * Tables and indexes that stay open for all the documents of one command, so that each of them
@@ -104,6 +106,9 @@ extern bool store_head(int64 doc, Snapshot snapshot, StoredEvent *out);
  * makes them visible to the following commands of the transaction.
  */
 extern void store_append(StoredEvent **events, int count);
+
+/* Deletes the rows with from <= version <= to; returns how many. lock_derived() is held. */
+extern int store_delete_events(int64 doc, int64 from, int64 to, Snapshot snapshot);
 
 /* ---- users ---- */
 

@@ -1,6 +1,7 @@
 /* store_events.c - rows of events: scanned by version in either direction, appended in one multi-insert per leaf. */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -140,6 +141,12 @@ store_scan_fetch_op(StoreScan *scan, StoredEvent *out)
 	out->op = (const uint8_t *) VARDATA_ANY(op);
 	out->op_bytes = VARSIZE_ANY_EXHDR(op);
 	check_event(scan, out);
+}
+
+int64
+store_scan_op_bytes(StoreScan *scan)
+{
+	return (int64) toast_raw_datum_size(scan->slot->tts_values[EVENTS_OP]) - VARHDRSZ;
 }
 
 bool
@@ -366,4 +373,37 @@ store_append(StoredEvent **events, int count)
 	table_close(root, NoLock);
 	MemoryContextSwitchTo(old);
 	store_insert_end(estate);
+}
+
+/* ---- delete ---- */
+
+int
+store_delete_events(int64 doc, int64 from, int64 to, Snapshot snapshot)
+{
+	CatalogTable table = catalog_get()->leaves[catalog_leaf(doc)];
+	Oid			 events = catalog_get()->events;
+	Relation	 root = table_open(events, RowExclusiveLock);
+	Relation	 leaf = table_open(table.table, RowExclusiveLock);
+	int			 deleted = 0;
+	ScanKeyData	 keys[3];
+	SysScanDesc	 scan;
+	HeapTuple	 tuple;
+
+	store_refuse_triggers(root, true);
+	store_refuse_triggers(leaf, true);
+	ScanKeyInit(&keys[0], EVENTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(doc));
+	ScanKeyInit(&keys[1], EVENTS_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	ScanKeyInit(&keys[2], EVENTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+	scan = systable_beginscan(leaf, table.pkey, true, snapshot, lengthof(keys), keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		simple_table_tuple_delete(leaf, &tuple->t_self, snapshot);
+		deleted++;
+	}
+	systable_endscan(scan);
+	table_close(leaf, NoLock);
+	table_close(root, NoLock);
+	CommandCounterIncrement();
+	return deleted;
 }

@@ -156,6 +156,12 @@ COMMENT ON COLUMN collab.applied_clocks.site IS 'the editor';
 COMMENT ON COLUMN collab.applied_clocks.clock IS 'highest clock of this editor';
 COMMENT ON CONSTRAINT applied_clocks_pkey ON collab.applied_clocks IS 'one clock per user and editor';
 
+CREATE FUNCTION collab.fold(doc_id text, below_version bigint DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'fold' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.fold(text, bigint) IS
+	'packs the events below a version (NULL: all) but the newest into chunks now, whatever their age; returns how many. The worker does it by itself in time';
+REVOKE ALL ON FUNCTION collab.fold(text, bigint) FROM PUBLIC;
+
 -- === cold storage ===
 
 CREATE FUNCTION collab.thaw_lock_key(doc bigint, first_version bigint) RETURNS bigint

@@ -20,11 +20,12 @@ SELECT collab.submit('feed', '[{"insert":"e"}]');
 SELECT event AS event2 FROM collab.events_since('feed', 1, 1) \gset
 SELECT event AS event5 FROM collab.events_since('feed', 4, 1) \gset
 
--- no position: a snapshot; applied_clock is the highest of this user at this site
-SELECT kind, version, event = :event5 AS head_event, clock, json(op), reason, head FROM collab.open_document('feed', 'alice', 11, NULL, NULL, 0, 100);
+-- no position: a snapshot; applied_clock is the highest of this user at this site, for who says that something is pending
+SELECT kind, version, event = :event5 AS head_event, clock, json(op), reason, head FROM collab.open_document('feed', 'alice', 11, NULL, NULL, 1, 100);
+SELECT clock FROM collab.open_document('feed', 'bob', 11, NULL, NULL, 1, 100);
+SELECT clock FROM collab.open_document('feed', 'bob', 12, NULL, NULL, 1, 100);
+SELECT clock FROM collab.open_document('feed', 'carol', 11, NULL, NULL, 1, 100);
 SELECT clock FROM collab.open_document('feed', 'bob', 11, NULL, NULL, 0, 100);
-SELECT clock FROM collab.open_document('feed', 'bob', 12, NULL, NULL, 0, 100);
-SELECT clock FROM collab.open_document('feed', 'carol', 11, NULL, NULL, 0, 100);
 SELECT clock FROM collab.open_document('feed', NULL, NULL, NULL, NULL, NULL, NULL);
 
 -- a position that is the head, one behind it, one that is too far behind
