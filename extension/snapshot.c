@@ -61,9 +61,10 @@ typedef struct SnapshotScan
 	Datum		content; /* as it is stored */
 } SnapshotScan;
 
-/* Newest first. False: the table is not there yet. */
+/* Those with `strategy` (a comparison of btrees) to a version. False: the table is not there yet. */
 static bool
-scan_begin(SnapshotScan *scan, int64 doc, int64 at_or_below, Snapshot snapshot, LOCKMODE lock)
+scan_begin_where(SnapshotScan *scan, int64 doc, StrategyNumber strategy, RegProcedure comparison,
+				 int64 version, Snapshot snapshot, LOCKMODE lock)
 {
 	const CatalogTable *table = &catalog_get()->snapshots;
 	Oid					pkey = table->pkey;
@@ -74,20 +75,25 @@ scan_begin(SnapshotScan *scan, int64 doc, int64 at_or_below, Snapshot snapshot, 
 	scan->rel = table_open(table->table, lock);
 	scan->index = index_open(pkey, AccessShareLock);
 	ScanKeyInit(&keys[0], SNAPSHOTS_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(doc));
-	ScanKeyInit(&keys[1], SNAPSHOTS_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE,
-				Int64GetDatum(at_or_below));
+	ScanKeyInit(&keys[1], SNAPSHOTS_VERSION + 1, strategy, comparison, Int64GetDatum(version));
 	scan->scan = systable_beginscan_ordered(scan->rel, scan->index, snapshot, 2, keys);
 	return true;
 }
 
 static bool
-scan_next(SnapshotScan *scan)
+scan_begin(SnapshotScan *scan, int64 doc, int64 at_or_below, Snapshot snapshot, LOCKMODE lock)
+{
+	return scan_begin_where(scan, doc, BTLessEqualStrategyNumber, F_INT8LE, at_or_below, snapshot, lock);
+}
+
+static bool
+scan_step(SnapshotScan *scan, ScanDirection direction)
 {
 	Datum		 values[SNAPSHOTS_NATTS];
 	bool		 nulls[SNAPSHOTS_NATTS];
 	SnapshotRow *row = &scan->row;
 
-	scan->tuple = systable_getnext_ordered(scan->scan, BackwardScanDirection);
+	scan->tuple = systable_getnext_ordered(scan->scan, direction);
 	if (!HeapTupleIsValid(scan->tuple))
 		return false;
 	heap_deform_tuple(scan->tuple, RelationGetDescr(scan->rel), values, nulls);
@@ -103,6 +109,13 @@ scan_next(SnapshotScan *scan)
 	scan->checksum = DatumGetInt64(values[SNAPSHOTS_CHECKSUM]);
 	scan->content = values[SNAPSHOTS_CONTENT];
 	return true;
+}
+
+/* Newest first. */
+static bool
+scan_next(SnapshotScan *scan)
+{
+	return scan_step(scan, BackwardScanDirection);
 }
 
 static void
@@ -238,6 +251,24 @@ snapshot_nearest(int64 doc, int64 at_or_below, TimestampTz until, Snapshot snaps
 	scan_end(&scan);
 	if (found)
 		*out = scan.row;
+	return found;
+}
+
+bool
+snapshot_next(int64 doc, int64 after, Snapshot snapshot, SnapshotRow *out)
+{
+	SnapshotScan scan;
+	bool		 found;
+
+	if (!scan_begin_where(&scan, doc, BTGreaterStrategyNumber, F_INT8GT, after, snapshot, AccessShareLock))
+		return false;
+	found = scan_step(&scan, ForwardScanDirection);
+	if (found)
+	{
+		(void) load(&scan);
+		*out = scan.row;
+	}
+	scan_end(&scan);
 	return found;
 }
 

@@ -40,6 +40,12 @@ extern bool snapshot_nearest(int64 doc, int64 at_or_below, TimestampTz until, Sn
 							 SnapshotRow *out);
 extern void snapshot_free(SnapshotRow *row);
 
+/*
+ * The oldest snapshot above version `after`, broken or not: content is NULL where it is. For who looks
+ * at all of them; nothing is reported.
+ */
+extern bool snapshot_next(int64 doc, int64 after, Snapshot snapshot, SnapshotRow *out);
+
 /* The version of the newest snapshot, good or not; -1: there is none. Reads no content. */
 extern int64 snapshot_newest_version(int64 doc, Snapshot snapshot);
 

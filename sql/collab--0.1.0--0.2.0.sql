@@ -396,6 +396,22 @@ COMMENT ON CONSTRAINT quarantine_pkey ON collab.quarantine IS 'one row per docum
 
 -- === verification ===
 
+-- For who answers for the data: granted to nobody. In a subtransaction per document, hence not in parallel.
+
+CREATE FUNCTION collab.verify(doc_id text)
+	RETURNS TABLE (doc_id text, part text, version bigint, problem text)
+	AS 'MODULE_PATHNAME', 'verify_one' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 10;
+COMMENT ON FUNCTION collab.verify(text) IS
+	'recomputes a document from its events and compares everything stored about it; one row per difference, none where all is well';
+REVOKE ALL ON FUNCTION collab.verify(text) FROM PUBLIC;
+
+CREATE FUNCTION collab.verify_all()
+	RETURNS TABLE (doc_id text, part text, version bigint, problem text)
+	AS 'MODULE_PATHNAME', 'verify_all' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000000 ROWS 10;
+COMMENT ON FUNCTION collab.verify_all() IS
+	'verify() of every document, and rows of documents that do not exist (doc_id is null)';
+REVOKE ALL ON FUNCTION collab.verify_all() FROM PUBLIC;
+
 -- === policies, dump, owner ===
 
 -- What collab--0.1.0.sql does for its tables. The owner is that of the tables that were there, so that what runs with his rights reaches these.
