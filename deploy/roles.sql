@@ -132,6 +132,8 @@ GRANT EXECUTE ON FUNCTION
 	collab.history(text, bigint, bigint, interval, bigint),
 	collab.diff(text, bigint, bigint),
 	collab.restore(text, bigint),
+	collab.undo(text, text, integer, interval),
+	collab.redo(text, text, integer, interval),
 	collab.blame(text, bigint)
 TO collab_app;
 

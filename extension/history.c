@@ -71,16 +71,21 @@ make_open_edits(void)
 
 #define HISTORY_COLUMNS 9
 
+/* Of an undo the versions of what it undid, of a redo those of the undos. */
 static text *
 describe(const EditGroup *group)
 {
-	char *words = edit_summary_words(group->summary);
+	const UndoneRow *undone = &group->undone;
+	char			*words = edit_summary_words(group->summary);
 
 	if (!group->undoes)
 		return cstring_to_text(words);
-	return cstring_to_text(psprintf("%s versions " INT64_FORMAT " to " INT64_FORMAT ": %s",
-									group->undone.redo ? "brought back" : "undid",
-									group->undone.first_version, group->undone.last_version, words));
+	if (undone->first_version == undone->last_version)
+		return cstring_to_text(psprintf("%s " INT64_FORMAT ": %s", undone->redo ? "redo of undo" : "undo of",
+										undone->first_version, words));
+	return cstring_to_text(psprintf("%s " INT64_FORMAT " to " INT64_FORMAT ": %s",
+									undone->redo ? "redo of undo" : "undo of", undone->first_version,
+									undone->last_version, words));
 }
 
 static void

@@ -307,6 +307,16 @@ CREATE FUNCTION collab.restore(doc_id text, version bigint) RETURNS bigint
 COMMENT ON FUNCTION collab.restore(text, bigint) IS
 	'makes an earlier content the newest, as an edit of the current user; returns the version that it is now, the current one where nothing differs';
 
+CREATE FUNCTION collab.undo(doc_id text, user_id text DEFAULT NULL, edits integer DEFAULT 1, gap interval DEFAULT '1 minute') RETURNS bigint
+	AS 'MODULE_PATHNAME', 'undo_edits' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION collab.undo(text, text, integer, interval) IS
+	'takes back the latest edits of a user (NULL: the current one), and nothing that others did; returns the version of the event that does so, NULL where there is nothing to undo';
+
+CREATE FUNCTION collab.redo(doc_id text, user_id text DEFAULT NULL, edits integer DEFAULT 1, gap interval DEFAULT '1 minute') RETURNS bigint
+	AS 'MODULE_PATHNAME', 'redo_edits' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION collab.redo(text, text, integer, interval) IS
+	'takes back the latest undos of a user''s edits, where the user has edited nothing since; returns as undo does';
+
 CREATE FUNCTION collab.blame(doc_id text, version bigint DEFAULT NULL)
 	RETURNS TABLE ("from" bigint, "to" bigint, author text, version bigint, at timestamptz, content text)
 	AS 'MODULE_PATHNAME', 'blame_document' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 1000;
@@ -316,6 +326,8 @@ REVOKE ALL ON FUNCTION
 	collab.history(text, bigint, bigint, interval, bigint),
 	collab.diff(text, bigint, bigint),
 	collab.restore(text, bigint),
+	collab.undo(text, text, integer, interval),
+	collab.redo(text, text, integer, interval),
 	collab.blame(text, bigint)
 FROM PUBLIC;
 

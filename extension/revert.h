@@ -1,0 +1,25 @@
+/* revert.h - what takes back the events of one user, carried over what others did meanwhile. */
+#ifndef COLLAB_REVERT_H
+#define COLLAB_REVERT_H
+
+#include "utils/snapshot.h"
+
+#include "delta.h"
+#include "store.h"
+#include "undone.h"
+
+/*
+ * Is the event one of the user's: an edit, or an undo or redo of his edits, whoever asked for that?
+ * Somebody's undo of another's edits is not.
+ */
+extern bool revert_is_own(const StoredEvent *event, const UndoneRow *undone, int64 user);
+
+/*
+ * The change at the head that takes back everything that the user did from version `first` on, and
+ * nothing that others did; in the arena, empty where nothing of it is left. An undo and what it undid
+ * both lie in the range and cancel each other out.
+ */
+extern void revert_events(const DocumentRow *document, int64 first, int64 head, int64 user, Snapshot snapshot,
+						  Arena *arena, Delta *out);
+
+#endif
