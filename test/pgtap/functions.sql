@@ -72,6 +72,8 @@ INSERT INTO expected VALUES
 	('text(doc_id text)', 'text', 'f', 's', 's', true, false),
 	('text(doc_id text, version bigint)', 'text', 'f', 's', 's', true, false),
 	('events_since(doc_id text, version bigint, max_events bigint DEFAULT NULL::bigint)', 'TABLE(version bigint, event bigint, site bigint, clock bigint, base_version bigint, author text, op collab.delta, length bigint, created_at timestamp with time zone)', 'f', 's', 's', false, false),
+	('verify(doc_id text)', 'TABLE(doc_id text, part text, version bigint, problem text)', 'f', 's', 'u', false, false),
+	('verify_all()', 'TABLE(doc_id text, part text, version bigint, problem text)', 'f', 's', 'u', false, false),
 	('open_document(doc_id text, user_id text, site bigint, last_version bigint, last_event bigint, pending integer, max_events integer)', 'TABLE(kind text, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea, reason text, head bigint)', 'f', 's', 's', false, false),
 	('fetch_events(keys bigint[], after bigint[], max_events integer)', 'TABLE(key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea)', 'f', 's', 's', true, false),
 	('heads(keys bigint[])', 'TABLE(key bigint, version bigint, event bigint)', 'f', 's', 's', true, false);
