@@ -60,7 +60,7 @@ is_ours(Oid relid)
 	for (i = 0; i < CATALOG_LEAVES; i++)
 		if (relid == catalog.leaves[i].table)
 			return true;
-	for (i = 0; i < lengthof(newer_tables); i++)
+	for (i = 0; i < (int) lengthof(newer_tables); i++)
 		if (relid == newer_table(&catalog, i)->table)
 			return true;
 	return false;
@@ -137,7 +137,7 @@ load_newer(Oid schema, Catalog *out)
 {
 	int i;
 
-	for (i = 0; i < lengthof(newer_tables); i++)
+	for (i = 0; i < (int) lengthof(newer_tables); i++)
 	{
 		Oid relid = get_relname_relid(newer_tables[i].name, schema);
 

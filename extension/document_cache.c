@@ -74,7 +74,7 @@ document_cache_put(const DocumentRow *document)
 }
 
 void
-document_cache_dropped(void)
+document_cache_changed(void)
 {
 	CacheInvalidateRelcacheByRelid(catalog_get()->documents.table);
 }

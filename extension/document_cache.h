@@ -7,9 +7,9 @@
 #include "store.h"
 
 /*
- * Rows are never changed, so all that can make an entry wrong is a drop. Whoever drops sends an
- * invalidation before the document's lock is released: call document_cache_begin once all locks are
- * held, and what is found then is there.
+ * Whoever drops a document sends an invalidation before its lock is released: call document_cache_begin
+ * once all locks are held, and what is found then is there. Nothing else of an entry can become wrong but
+ * first_version, which rises without the document's lock: it may lag behind.
  */
 extern void document_cache_begin(void);
 extern bool document_cache_find(int64 key, DocumentRow *out);
@@ -17,7 +17,7 @@ extern bool document_cache_find(int64 key, DocumentRow *out);
 /* A row that is committed. */
 extern void document_cache_put(const DocumentRow *document);
 
-/* This transaction drops a document: all backends forget what they know, at its commit. */
-extern void document_cache_dropped(void);
+/* This transaction drops or changes a row: all backends forget what they know, at its commit. */
+extern void document_cache_changed(void);
 
 #endif

@@ -14,6 +14,7 @@ int	  guc_notify_interval = 5;
 int	  guc_notifier_idle_timeout = 60;
 int	  guc_head_cache_size = 16 * 1024;
 char *guc_worker_role = NULL;
+int	  guc_fold_after = 30 * 24 * 60 * 60;
 int	  guc_archive_after = 90 * 24 * 60 * 60;
 int	  guc_thaw_timeout = 30 * 1000;
 int	  guc_thaw_keep = 60 * 60;
@@ -79,6 +80,11 @@ guc_init(void)
 		"collab.worker_role", "Role that the background workers connect as.",
 		"Where it does not exist or may not log in there are no workers, and transactions notify by themselves.",
 		&guc_worker_role, "collab_worker", PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.fold_after", "Age from which events are folded into chunks.",
+		"Documents can have another one, by collab.set_retention(); -1: only these are folded.",
+		&guc_fold_after, 30 * 24 * 60 * 60, -1, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"collab.archive_after",

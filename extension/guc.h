@@ -18,6 +18,9 @@ extern int guc_notifier_idle_timeout;
 /* Memory that each backend may spend on remembered documents, in kB. */
 extern int guc_head_cache_size;
 
+/* Age from which events are folded into chunks, in seconds; -1: never. */
+extern int guc_fold_after;
+
 /* The role that background workers connect as. */
 extern char *guc_worker_role;
 

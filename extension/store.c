@@ -169,7 +169,7 @@ store_delete_document(int64 key, Snapshot snapshot)
 	document_parts_delete(key);
 	delete_rows(&documents, key, snapshot);
 	table_close(root, NoLock);
-	document_cache_dropped();
+	document_cache_changed();
 	CommandCounterIncrement();
 }
 

@@ -160,7 +160,18 @@ CREATE FUNCTION collab.fold(doc_id text, below_version bigint DEFAULT NULL) RETU
 	AS 'MODULE_PATHNAME', 'fold' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION collab.fold(text, bigint) IS
 	'packs the events below a version (NULL: all) but the newest into chunks now, whatever their age; returns how many. The worker does it by itself in time';
-REVOKE ALL ON FUNCTION collab.fold(text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION collab.prune(doc_id text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'prune' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.prune(text) IS
+	'deletes history that is older than the document''s keep_history now; returns how many versions went. The worker does it by itself in time';
+
+CREATE FUNCTION collab.set_retention(doc_id text, fold_after interval, keep_history interval) RETURNS void
+	AS 'MODULE_PATHNAME', 'set_retention' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.set_retention(text, interval, interval) IS
+	'age from which events of a document are folded into chunks (NULL: collab.fold_after), and from which its history is deleted (NULL: it is kept for ever)';
+
+REVOKE ALL ON FUNCTION collab.fold(text, bigint), collab.prune(text), collab.set_retention(text, interval, interval) FROM PUBLIC;
 
 -- === cold storage ===
 

@@ -51,6 +51,8 @@ INSERT INTO expected VALUES
 	('submit_batch(doc_ids text[], users text[], sites bigint[], clocks bigint[], base_versions bigint[], base_events bigint[], piece_counts integer[], pieces bytea[], wait boolean DEFAULT false, OUT message integer, OUT piece integer, OUT status text, OUT version bigint, OUT event bigint, OUT at timestamp with time zone, OUT op bytea, OUT code text, OUT detail text)', 'SETOF record', 'f', 'v', 'u', true, false),
 	-- tiers
 	('fold(doc_id text, below_version bigint DEFAULT NULL::bigint)', 'bigint', 'f', 'v', 'u', false, false),
+	('prune(doc_id text)', 'bigint', 'f', 'v', 'u', true, false),
+	('set_retention(doc_id text, fold_after interval, keep_history interval)', 'void', 'f', 'v', 'u', false, false),
 	-- cold storage
 	('thaw_lock_key(doc bigint, first_version bigint)', 'bigint', 'f', 'i', 's', true, false),
 	('archiver_duty(duty text)', 'boolean', 'f', 'v', 'u', true, false),

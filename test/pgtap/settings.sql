@@ -11,6 +11,7 @@ SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_
 					   ('collab.notify_interval', 'sighup', 'integer', 'ms', '5', '1', '1000'),
 					   ('collab.notifier_idle_timeout', 'sighup', 'integer', 's', '60', '0', '86400'),
 					   ('collab.head_cache_size', 'superuser', 'integer', 'kB', '16384', '0', '1048576'),
+					   ('collab.fold_after', 'superuser', 'integer', 's', '2592000', '-1', '2147483647'),
 					   ('collab.archive_after', 'superuser', 'integer', 's', '7776000', '-1', '2147483647'),
 					   ('collab.thaw_timeout', 'user', 'integer', 'ms', '30000', '0', '2147483647'),
 					   ('collab.thaw_keep', 'superuser', 'integer', 's', '3600', '1', '2147483647'),
