@@ -42,6 +42,7 @@ static const struct
 	{"archives", 10, offsetof(Catalog, archives)},
 	{"thawed", 7, offsetof(Catalog, thawed)},
 	{"applied_clocks", 4, offsetof(Catalog, applied_clocks)},
+	{"live_texts", 5, offsetof(Catalog, live_texts)},
 };
 
 static CatalogTable *

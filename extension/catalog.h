@@ -30,6 +30,7 @@ typedef struct Catalog
 	CatalogTable archives;
 	CatalogTable thawed;
 	CatalogTable applied_clocks;
+	CatalogTable live_texts;
 } Catalog;
 
 /* Raises where the extension's tables are missing or were altered. */

@@ -1,4 +1,4 @@
-/* changes.c - changed documents of a transaction: noted, forgotten on rollback, handed to the ring or notified at commit. */
+/* changes.c - changed documents of a transaction: noted, forgotten on rollback, handed to the ring or notified, and to the worker, at commit. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -7,7 +7,9 @@
 #include "utils/memutils.h"
 
 #include "changes.h"
+#include "dirty.h"
 #include "ring.h"
+#include "slots.h"
 
 /*
  * A payload must be shorter than 8000 bytes. The longest entry is "
@@ -33,7 +35,8 @@ static int	  *levels = NULL;
 static int	   nnotes = 0;
 static int	   capacity = 0;
 static bool	   everything = false;
-static int	   ring_slot = -1; /* where the notes go at commit; -1: they were notified in the transaction */
+static int	   slot = -1;		/* where the notes go at commit; -1: nowhere */
+static bool	   to_ring = false; /* the notifier tells them; else they were notified in the transaction */
 
 static void
 forget_all(void)
@@ -43,7 +46,8 @@ forget_all(void)
 	nnotes = 0;
 	capacity = 0;
 	everything = false;
-	ring_slot = -1;
+	slot = -1;
+	to_ring = false;
 }
 
 /*
@@ -65,13 +69,16 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			if (!something)
 				break;
-			ring_slot = ring_slot_of_database();
-			if (ring_slot < 0)
+			slot = slots_mine();
+			to_ring = slot >= 0 && slots_request(slot, SLOT_NOTIFIER);
+			if (!to_ring)
 				changes_notify(notes, nnotes, everything);
 			break;
 		case XACT_EVENT_COMMIT:
-			if (something && ring_slot >= 0)
-				ring_push(ring_slot, notes, nnotes, everything);
+			if (something && to_ring)
+				ring_push(slot, notes, nnotes, everything);
+			if (something && slot >= 0)
+				dirty_note(slot, notes, nnotes, everything);
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:

@@ -4,7 +4,7 @@
 #include "fmgr.h"
 
 #include "guc.h"
-#include "ring.h"
+#include "slots.h"
 
 PG_MODULE_MAGIC;
 
@@ -14,5 +14,5 @@ void
 _PG_init(void)
 {
 	guc_init();
-	ring_init();
+	slots_init();
 }

@@ -28,4 +28,13 @@
 #define COLLAB_DATABASE_OWNERCHECK(database, role) pg_database_ownercheck((database), (role))
 #endif
 
+/* Who includes utils/acl.h, catalog/pg_database.h: may the role connect to the database? */
+#if PG_VERSION_NUM >= 160000
+#define COLLAB_MAY_CONNECT(database, role)                                                                   \
+	(object_aclcheck(DatabaseRelationId, (database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#else
+#define COLLAB_MAY_CONNECT(database, role)                                                                   \
+	(pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#endif
+
 #endif

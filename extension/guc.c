@@ -18,6 +18,14 @@ int	  guc_fold_after = 30 * 24 * 60 * 60;
 int	  guc_archive_after = 90 * 24 * 60 * 60;
 int	  guc_thaw_timeout = 30 * 1000;
 int	  guc_thaw_keep = 60 * 60;
+bool  guc_worker = true;
+int	  guc_worker_delay = 500;
+int	  guc_worker_idle_timeout = 300;
+int	  guc_worker_cache_size = 64 * 1024;
+int	  guc_snapshot_interval = 100;
+bool  guc_live_text = true;
+char *guc_live_text_config = NULL;
+int	  guc_quarantine_after = 3;
 
 /* A user's name becomes part of events for ever: what submit would refuse is refused here already. */
 static bool
@@ -39,6 +47,48 @@ check_user_id(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static void
+init_worker(void)
+{
+	DefineCustomBoolVariable("collab.worker",
+							 "Whether databases have a worker that writes snapshots and live texts.",
+							 "Without it loading a document replays all of its events.", &guc_worker, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.worker_delay", "Time that a database's worker gathers changes.",
+							"Live texts are behind by this and by the time that it takes to write them.",
+							&guc_worker_delay, 500, 10, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.worker_idle_timeout", "Time without work after which a database's worker leaves.",
+		"It gives its background worker back, and comes again with the next edit; 0 keeps it for ever.",
+		&guc_worker_idle_timeout, 300, 0, 24 * 60 * 60, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.worker_cache_size", "Memory that a database's worker may spend on contents of documents.",
+		"What is kept there is brought up to date by the new events only.", &guc_worker_cache_size, 64 * 1024,
+		0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"collab.snapshot_interval", "Number of events after which a snapshot of a document is written.",
+		"Large documents have fewer, see docs/history.md; 0 writes none. Of the server or of the database.",
+		&guc_snapshot_interval, 100, 0, 1000 * 1000, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("collab.live_text", "Whether the text of documents is kept for searching.",
+							 "In collab.live_texts, by the worker. Of the server or of the database.",
+							 &guc_live_text, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"collab.live_text_config", "Text search configuration of live texts.",
+		"Texts that are there already keep theirs until they change. Of the server or of the database.",
+		&guc_live_text_config, "simple", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.quarantine_after",
+							"Number of failures in a row after which the worker leaves a document out.",
+							"Such documents are shown in collab.quarantine_list; 0 tries for ever.",
+							&guc_quarantine_after, 3, 0, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 void
@@ -101,6 +151,7 @@ guc_init(void)
 							"How long history that came back from the cold store is kept at hand.",
 							"It is counted from when it came; collab-archiver drops it.", &guc_thaw_keep,
 							60 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	init_worker();
 
 	MarkGUCPrefixReserved("collab");
 }

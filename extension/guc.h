@@ -15,6 +15,17 @@ extern int guc_notify_interval;
 /* Seconds without edits after which a notifier leaves; 0: never. */
 extern int guc_notifier_idle_timeout;
 
+/* ---- the worker ---- */
+
+extern bool	 guc_worker;			  /* there is one */
+extern int	 guc_worker_delay;		  /* how long it gathers changes, in milliseconds */
+extern int	 guc_worker_idle_timeout; /* seconds without work after which it leaves; 0: never */
+extern int	 guc_worker_cache_size;	  /* memory for contents that it keeps, in kB */
+extern int	 guc_snapshot_interval;	  /* events between two snapshots; 0: none are written */
+extern bool	 guc_live_text;			  /* collab.live_texts is kept */
+extern char *guc_live_text_config;	  /* text search configuration of it */
+extern int	 guc_quarantine_after;	  /* failures of a document after which it is left out; 0: never */
+
 /* Memory that each backend may spend on remembered documents, in kB. */
 extern int guc_head_cache_size;
 

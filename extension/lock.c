@@ -1,4 +1,4 @@
-/* lock.c - locks of documents and what is derived from them, users, segments and archivers, in lock classes of our own. */
+/* lock.c - locks of documents and what is derived from them, users, segments, archivers and workers, in lock classes of our own. */
 #include "postgres.h"
 
 #include "miscadmin.h"
@@ -17,7 +17,8 @@ enum
 	USER_CLASS = 4,
 	THAW_CLASS = 5,
 	ARCHIVER_CLASS = 6,
-	DERIVED_CLASS = 7
+	DERIVED_CLASS = 7,
+	WORKER_CLASS = 8
 };
 
 static LOCKTAG
@@ -89,4 +90,23 @@ lock_archiver_present(void)
 
 	(void) GetLockConflicts(&tag, ExclusiveLock, &count);
 	return count > 0;
+}
+
+bool
+lock_worker(void)
+{
+	LOCKTAG tag = lock_tag(0, WORKER_CLASS);
+
+	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Only looks: who took it to see whether he can would keep a worker from it that starts at this moment. */
+bool
+lock_worker_is_free(void)
+{
+	LOCKTAG tag = lock_tag(0, WORKER_CLASS);
+	int		count;
+
+	(void) GetLockConflicts(&tag, ShareLock, &count);
+	return count == 0;
 }

@@ -38,4 +38,8 @@ typedef enum ArchiverDuty
 extern bool lock_archiver(ArchiverDuty duty);
 extern bool lock_archiver_present(void);
 
+/* The one worker of the database holds this until it ends. Does not wait. */
+extern bool lock_worker(void);
+extern bool lock_worker_is_free(void);
+
 #endif

@@ -16,6 +16,7 @@
 #include "guc.h"
 #include "launcher.h"
 #include "ring.h"
+#include "slots.h"
 
 /*
  * A transaction that did NOTIFY holds a lock of the whole cluster while it commits, through its
@@ -80,7 +81,8 @@ collab_notifier_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 
-	if (!ring_attach(DatumGetInt32(arg), database))
+	slots_on_detach(ring_leave);
+	if (!slots_attach(DatumGetInt32(arg), SLOT_NOTIFIER, database))
 		proc_exit(0);
 
 	for (;;)
@@ -92,7 +94,7 @@ collab_notifier_main(Datum arg)
 		bool everything;
 		int	 count;
 
-		if (ring_must_leave())
+		if (slots_must_leave())
 			proc_exit(0);
 		/* More than the interval: the clock was set back. */
 		if (due > 0 && due <= guc_notify_interval)
@@ -102,7 +104,7 @@ collab_notifier_main(Datum arg)
 			continue;
 		}
 
-		check = ring_must_check();
+		check = slots_must_check();
 		if (ring_drain(drained, &count, &everything) || check)
 		{
 			last = now;
@@ -112,7 +114,7 @@ collab_notifier_main(Datum arg)
 		else if (!wait_latch(guc_notifier_idle_timeout * 1000L))
 		{
 			/* The workers of a server are few. What is pushed from now on has the launcher start another one. */
-			ring_retire();
+			slots_retire();
 			proc_exit(0);
 		}
 	}

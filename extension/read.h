@@ -43,6 +43,9 @@ void read_content_free(ReadContent *content);
  */
 void read_write_snapshot(const DocumentRow *document, const StoredEvent *event, Snapshot snapshot,
 						 bool pinned);
+/* The same for who has the content at hand. */
+void read_write_replay(const DocumentRow *document, const StoredEvent *event, const Replay *replay,
+					   bool pinned);
 
 /* The content as a delta or (as_text) its text. What a snapshot has ready is not replayed. */
 Datum read_content_datum(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot,

@@ -218,19 +218,18 @@ read_content_free(ReadContent *content)
 }
 
 void
-read_write_snapshot(const DocumentRow *document, const StoredEvent *event, Snapshot snapshot, bool pinned)
+read_write_replay(const DocumentRow *document, const StoredEvent *event, const Replay *replay, bool pinned)
 {
-	ReadTarget	target = {.version = event->version, .until = DT_NOEND};
+	size_t		bytes = replay_bytes(replay);
 	SnapshotRow row = {0};
-	ReadContent content;
 	Buf			buf;
 
-	read_content(document, &target, snapshot, &content);
-	buf_init(&buf, pg_alloc(content.context));
-	(void) buf_grow(&buf, read_check_size(document, &content, read_bytes_max()));
-	replay_encode(content.replay, &buf);
-	if (buf.failed)
-		errors_raise(COLLAB_NOMEM, &(CollabError){0});
+	if (bytes > read_bytes_max())
+		refuse_size(document, event->version, bytes, read_bytes_max());
+	buf_init(&buf, pg_alloc(CurrentMemoryContext));
+	(void) buf_grow(&buf, bytes);
+	replay_encode(replay, &buf);
+	pg_buf_check(&buf);
 
 	row.doc = document->key;
 	row.version = event->version;
@@ -243,6 +242,17 @@ read_write_snapshot(const DocumentRow *document, const StoredEvent *event, Snaps
 	row.content = (const uint8_t *) buf.data;
 	row.content_bytes = buf.size;
 	snapshot_write(&row);
+	buf_free(&buf);
+}
+
+void
+read_write_snapshot(const DocumentRow *document, const StoredEvent *event, Snapshot snapshot, bool pinned)
+{
+	ReadTarget	target = {.version = event->version, .until = DT_NOEND};
+	ReadContent content;
+
+	read_content(document, &target, snapshot, &content);
+	read_write_replay(document, event, content.replay, pinned);
 	read_content_free(&content);
 }
 

@@ -18,6 +18,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "dirty.h"
 #include "hash.h"
 #include "snapshot.h"
 #include "snapshot_rule.h"
@@ -228,6 +229,7 @@ report(const SnapshotRow *row)
 			 errmsg("snapshot of version " INT64_FORMAT " of the document with key " INT64_FORMAT " is broken",
 					row->version, row->doc),
 			 errdetail("It is not used; the content is rebuilt from an older one and the events after it.")));
+	dirty_note_suspect(row->doc);
 }
 
 /* ---- reading ---- */
@@ -383,29 +385,6 @@ snapshot_thin(int64 doc)
 		}
 		else
 			above = version;
-	}
-	scan_end(&scan);
-	return deleted;
-}
-
-int
-snapshot_repair(int64 doc)
-{
-	SnapshotScan scan;
-	int			 deleted = 0;
-
-	if (!scan_begin(&scan, doc, PG_INT64_MAX, GetActiveSnapshot(), RowExclusiveLock))
-		return 0;
-	while (scan_next(&scan))
-	{
-		if (load(&scan))
-			snapshot_free(&scan.row);
-		else
-		{
-			report(&scan.row);
-			scan_delete(&scan);
-			deleted++;
-		}
 	}
 	scan_end(&scan);
 	return deleted;

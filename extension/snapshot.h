@@ -63,9 +63,6 @@ extern bool snapshot_set_pinned(int64 doc, int64 version, bool pinned);
 /* Deletes the snapshots that snapshot_spacing() does not ask for. Returns how many. */
 extern int snapshot_thin(int64 doc);
 
-/* Deletes broken ones, which are then made anew from events. Returns how many. */
-extern int snapshot_repair(int64 doc);
-
 extern void snapshot_delete_all(int64 doc);
 
 #endif

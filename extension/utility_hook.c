@@ -11,19 +11,19 @@
 #include "utils/acl.h"
 
 #include "compat.h"
-#include "ring.h"
+#include "slots.h"
 #include "utility_hook.h"
 
 static ProcessUtility_hook_type next_utility = NULL;
 
-/* This transaction may have dropped the extension. */
+/* This transaction may have dropped or updated the extension. */
 static bool check_at_commit = false;
 
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT && check_at_commit)
-		ring_request_check();
+		slots_request_check();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		check_at_commit = false;
 }
@@ -62,7 +62,7 @@ exclusive_database(Node *command)
 }
 
 /*
- * A notifier is sent away only by those whom the command itself will not turn away for not being
+ * Processes are sent away only by those whom the command itself will not turn away for not being
  * the owner.
  */
 static bool
@@ -72,9 +72,12 @@ may_expel(Node *command, Oid database)
 									  : COLLAB_DATABASE_OWNERCHECK(database, GetUserId());
 }
 
+/* Drops the extension, or gives it other tables. */
 static bool
-drops_extension(Node *command)
+changes_extension(Node *command)
 {
+	if (IsA(command, AlterExtensionStmt))
+		return true;
 	if (IsA(command, DropStmt))
 		return ((DropStmt *) command)->removeType == OBJECT_EXTENSION ||
 			   ((DropStmt *) command)->removeType == OBJECT_SCHEMA;
@@ -89,11 +92,11 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, Proc
 	Node	   *command = pstmt->utilityStmt;
 	const char *name = exclusive_database(command);
 	bool		dropping = IsA(command, DropdbStmt);
-	bool		checks = drops_extension(command);
+	bool		checks = changes_extension(command);
 	Oid			database = name != NULL && IsTransactionState() ? get_database_oid(name, true) : InvalidOid;
 
 	if (OidIsValid(database) && may_expel(command, database))
-		ring_expel(database);
+		slots_expel(database);
 
 	if (next_utility)
 		next_utility(pstmt, query, read_only_tree, context, params, environment, dest, completion);
@@ -102,7 +105,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, Proc
 
 	/* The nodes may be gone: a command that commits by itself takes its memory with it. */
 	if (dropping && OidIsValid(database))
-		ring_forget(database);
+		slots_forget(database);
 	if (checks)
 		check_at_commit = true;
 }

@@ -363,6 +363,13 @@ ALTER TABLE collab.live_texts ALTER COLUMN body SET STATISTICS 0, ALTER COLUMN w
 CREATE INDEX live_texts_words ON collab.live_texts USING gin (words);
 COMMENT ON INDEX collab.live_texts_words IS 'full-text search';
 
+CREATE FUNCTION collab.search(query tsquery, max_results integer DEFAULT 100)
+	RETURNS TABLE (doc_id text, version bigint, rank real, body text)
+	AS 'MODULE_PATHNAME', 'live_text_search' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION collab.search(tsquery, integer) IS
+	'documents whose live text matches, the best first; the query is made with the configuration of collab.live_text_config, as by websearch_to_tsquery';
+REVOKE ALL ON FUNCTION collab.search(tsquery, integer) FROM PUBLIC;
+
 -- === comments ===
 
 CREATE TABLE collab.comments (
@@ -416,6 +423,66 @@ COMMENT ON COLUMN collab.quarantine.sqlstate IS 'error code of the last failure'
 COMMENT ON COLUMN collab.quarantine.message IS 'message of the last failure';
 COMMENT ON COLUMN collab.quarantine.last_at IS 'when it last failed';
 COMMENT ON CONSTRAINT quarantine_pkey ON collab.quarantine IS 'one row per document and duty';
+
+CREATE FUNCTION collab.start_workers() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'start_workers' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.start_workers() IS
+	'starts the worker of this database, which otherwise starts by itself where the library is preloaded; false if there is one already';
+
+CREATE FUNCTION collab.release_document(doc_id text) RETURNS integer
+	AS 'MODULE_PATHNAME', 'quarantine_release' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.release_document(text) IS
+	'has the worker try again what failed on a document; returns the number of duties that had failed on it';
+
+CREATE FUNCTION collab.worker_state(OUT started_at timestamptz, OUT active_at timestamptz, OUT duty text, OUT doc bigint, OUT backlog integer,
+									OUT looking boolean, OUT starts bigint, OUT snapshots bigint, OUT texts bigint, OUT failures bigint,
+									OUT failed_at timestamptz, OUT last_error text)
+	AS 'MODULE_PATHNAME', 'worker_state' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION collab.worker_state() IS 'what the worker of this database is doing, from shared memory; nulls where the library is not preloaded';
+
+REVOKE ALL ON FUNCTION collab.start_workers(), collab.release_document(text), collab.worker_state() FROM PUBLIC;
+
+CREATE VIEW collab.quarantine_list WITH (security_invoker = true, security_barrier = true) AS
+	SELECT d.doc_id, q.duty, q.failures,
+		q.failures OPERATOR(pg_catalog.>=) pg_catalog.current_setting('collab.quarantine_after')::pg_catalog.int4
+			AND pg_catalog.current_setting('collab.quarantine_after')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0 AS quarantined,
+		q.sqlstate, q.message, q.last_at
+	FROM collab.quarantine q LEFT JOIN collab.documents d ON d.key OPERATOR(pg_catalog.=) q.doc;
+COMMENT ON VIEW collab.quarantine_list IS 'documents on which the worker failed the last time';
+COMMENT ON COLUMN collab.quarantine_list.doc_id IS 'id of the document';
+COMMENT ON COLUMN collab.quarantine_list.duty IS 'what the worker was doing';
+COMMENT ON COLUMN collab.quarantine_list.failures IS 'how often it failed in a row';
+COMMENT ON COLUMN collab.quarantine_list.quarantined IS 'it is not tried again until collab.release_document()';
+COMMENT ON COLUMN collab.quarantine_list.sqlstate IS 'error code of the last failure; 57P02: the process crashed or was killed';
+COMMENT ON COLUMN collab.quarantine_list.message IS 'message of the last failure';
+COMMENT ON COLUMN collab.quarantine_list.last_at IS 'when it last failed';
+
+CREATE VIEW collab.stat_worker WITH (security_invoker = true, security_barrier = true) AS
+	SELECT pg_catalog.current_database() AS database,
+		(SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database b ON b.oid OPERATOR(pg_catalog.=) l.database
+		 WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND l.locktype OPERATOR(pg_catalog.=) 'advisory'
+			AND l.classid OPERATOR(pg_catalog.=) 0 AND l.objid OPERATOR(pg_catalog.=) 0 AND l.objsubid OPERATOR(pg_catalog.=) 8 AND l.granted) AS pid,
+		s.started_at, s.active_at, s.duty,
+		(SELECT d.doc_id FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) s.doc) AS doc_id,
+		s.backlog, s.looking, s.starts, s.snapshots, s.texts, s.failures, s.failed_at, s.last_error
+	FROM collab.worker_state() s;
+COMMENT ON VIEW collab.stat_worker IS 'the worker of this database: one row; only pid where the library is not preloaded';
+COMMENT ON COLUMN collab.stat_worker.database IS 'name of this database';
+COMMENT ON COLUMN collab.stat_worker.pid IS 'its process; null: there is none';
+COMMENT ON COLUMN collab.stat_worker.started_at IS 'when it started, or when the last one did';
+COMMENT ON COLUMN collab.stat_worker.active_at IS 'when it last did something';
+COMMENT ON COLUMN collab.stat_worker.duty IS 'what it is doing; null: it waits';
+COMMENT ON COLUMN collab.stat_worker.doc_id IS 'the document that it is at';
+COMMENT ON COLUMN collab.stat_worker.backlog IS 'documents that changed and that it has not looked at; null: it does not know which';
+COMMENT ON COLUMN collab.stat_worker.looking IS 'it is looking at all documents, as after a start';
+COMMENT ON COLUMN collab.stat_worker.starts IS 'workers of this database since the server started';
+COMMENT ON COLUMN collab.stat_worker.snapshots IS 'snapshots written since then';
+COMMENT ON COLUMN collab.stat_worker.texts IS 'live texts written since then';
+COMMENT ON COLUMN collab.stat_worker.failures IS 'errors since then';
+COMMENT ON COLUMN collab.stat_worker.failed_at IS 'when the last one was';
+COMMENT ON COLUMN collab.stat_worker.last_error IS 'its message';
+
+REVOKE ALL ON TABLE collab.quarantine_list, collab.stat_worker FROM PUBLIC;
 
 -- === verification ===
 

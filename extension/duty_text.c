@@ -1,0 +1,109 @@
+/* duty_text.c - keeps collab.live_texts a second behind the edits at most. */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/regproc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "duties.h"
+#include "guc.h"
+#include "head_cache.h"
+#include "live_text.h"
+#include "pg_alloc.h"
+#include "replay.h"
+#include "worker_documents.h"
+#include "worker_state.h"
+
+#define DUTY "text"
+
+/*
+ * A text is written as a whole, however little was typed. One that is being edited is written after the
+ * worker's delay again, but a large one less often: this many bytes in a second.
+ */
+#define BYTES_PER_SECOND (128 * 1024)
+
+/*
+ * Of the setting. A name that means nothing is no document's fault: the log says so, once, and texts wait. In a
+ * transaction.
+ */
+static Oid
+text_config(void)
+{
+	static char *reported = NULL;
+	List		*names = stringToQualifiedNameList(guc_live_text_config);
+	Oid			 config = get_ts_config_oid(names, true);
+
+	if (!OidIsValid(config) && (reported == NULL || strcmp(reported, guc_live_text_config) != 0))
+	{
+		ereport(LOG, (errmsg("collab keeps no live texts: text search configuration \"%s\" does not exist",
+							 guc_live_text_config),
+					  errhint("Set collab.live_text_config.")));
+		if (reported != NULL)
+			free(reported);
+		reported = strdup(guc_live_text_config);
+	}
+	return config;
+}
+
+/* In a transaction. Returns the bytes that were written. */
+static size_t
+write_text(const DocumentRow *document)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	StoredEvent head;
+	int64		version;
+	Oid			config;
+	Buf			buf;
+	text	   *body;
+
+	version = store_head(document->key, snapshot, &head) ? head.version : 0;
+	if (live_text_version(document->key, snapshot) == version)
+		return 0;
+	config = text_config();
+	if (!OidIsValid(config))
+		return 0;
+	pg_buf_init(&buf);
+	replay_text(head_content_replay(head_cache_read(document, version, snapshot)), NULL, &buf);
+	body = (text *) pg_buf_finish(&buf);
+	live_text_write(document->key, version, body, config);
+	worker_state_text();
+	return VARSIZE_ANY_EXHDR(body);
+}
+
+static TimestampTz
+run(void)
+{
+	TimestampTz		start = GetCurrentTimestamp();
+	TimestampTz		due = TIMESTAMP_NEVER;
+	WorkerDocument *known;
+
+	while ((known = documents_next(QUEUE_TEXT, &due)) != NULL)
+	{
+		DocumentRow document;
+		WorkerClaim claim;
+		size_t		bytes;
+
+		if (!guc_live_text)
+			continue;
+		claim = worker_claim(DUTY, known->key, &document);
+		if (claim == CLAIM_BUSY)
+			documents_put(known, QUEUE_TEXT,
+						  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WORKER_BUSY_MS));
+		if (claim == CLAIM_OK)
+		{
+			bytes = write_text(&document);
+			worker_release();
+			/* Should it change again. */
+			known->not_before[QUEUE_TEXT] =
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) bytes * 1000 / BYTES_PER_SECOND);
+		}
+		if (worker_budget_used(start))
+			return TIMESTAMP_NOW;
+	}
+	return due;
+}
+
+const WorkerDuty duty_text = {DUTY, run};

@@ -1,0 +1,24 @@
+/* quarantine.h - documents on which a duty of the worker failed, and those that are left out because of it. */
+#ifndef COLLAB_QUARANTINE_H
+#define COLLAB_QUARANTINE_H
+
+#include "postgres.h"
+
+#include "worker_journal.h"
+
+/* Reads the table. In a transaction. */
+extern void quarantine_load(void);
+
+/*
+ * Notes a failure of the worker before. In a transaction. Some are nobody's fault (a full disk, a lock that was
+ * not given): they are not noted, and the document is tried again.
+ */
+extern void quarantine_note(const JournalEntry *failure);
+
+/* Is the document left out? Looks at the table again where it was, because it may have been released. In a transaction. */
+extern bool quarantine_holds(const char *duty, int64 doc);
+
+/* The duty did its work on the document. In its transaction. */
+extern void quarantine_succeeded(const char *duty, int64 doc);
+
+#endif
