@@ -60,7 +60,9 @@ create_row(text *doc_id, int64 owner)
 	tail_check_missing(document.key);
 	PopActiveSnapshot();
 
+	/* Whole milliseconds, as events have: none of them is before it. */
 	document.created_at = GetCurrentTimestamp();
+	document.created_at -= document.created_at % 1000;
 	store_insert_document(&document);
 }
 
