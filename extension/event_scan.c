@@ -17,6 +17,7 @@ struct EventScan
 	int64	 to;
 	bool	 backward;
 	Snapshot snapshot;
+	bool	 skips_deleted;
 	int64	 expected; /* version of the next event; PG_INT64_MAX: of the head, whichever that is */
 
 	/* Rows of collab.events, as long as there are any. */
@@ -233,6 +234,27 @@ is_past_head(const EventScan *scan)
 	return scan->rows_ended && scan->to == PG_INT64_MAX && (!scan->backward || scan->expected == PG_INT64_MAX);
 }
 
+void
+event_scan_skip_deleted(EventScan *scan)
+{
+	scan->skips_deleted = true;
+}
+
+/* False: the missing event is not missing because history was deleted. */
+static bool
+skip_deleted(EventScan *scan)
+{
+	DocumentRow document;
+
+	if (!scan->skips_deleted || scan->backward)
+		return false;
+	read_document(scan, &document);
+	if (scan->expected >= document.first_version)
+		return false;
+	scan->expected = document.first_version;
+	return true;
+}
+
 bool
 event_scan_next_row(EventScan *scan, StoredEvent *out)
 {
@@ -246,9 +268,11 @@ event_scan_next_row(EventScan *scan, StoredEvent *out)
 			return false;
 		else if (!open_chunk(scan) || !next_of_chunk(scan, out))
 		{
-			if (scan->row_held || reaches(scan, scan->expected))
+			if (!scan->row_held && !reaches(scan, scan->expected))
+				return false;
+			if (!skip_deleted(scan))
 				refuse_missing(scan, scan->expected);
-			return false;
+			return event_scan_next_row(scan, out);
 		}
 	}
 	scan->expected = out->version + (scan->backward ? -1 : 1);

@@ -28,6 +28,9 @@ extern EventScan *event_scan_begin(const DocumentRow *document, int64 from, int6
 /* The same for who knows the key only. */
 extern EventScan *event_scan_begin_key(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot);
 
+/* Where the next event was deleted with the history that it belongs to, go on with the first that is there. */
+extern void event_scan_skip_deleted(EventScan *scan);
+
 /*
  * False at the end. What `out` points to lives until the next call. Raises OT002 where the next event
  * was deleted with the history that it belongs to, data_corrupted where one is missing without that,

@@ -328,6 +328,8 @@ int64_elements(ArrayType *array, const char *name, int *count)
 /*
  * fetch_events(keys, after, max_events): of each document the events after a version, ascending. max_events bounds each document by itself,
  * so that a busy one does not starve the others of the same call. Each gets two at least: the first may be one that the caller knows.
+ * Where the events after that version were deleted, the answer begins later, and the caller sees the gap: an error would take the events of
+ * the others, too.
  */
 PG_FUNCTION_INFO_V1(feed_fetch_events);
 Datum
@@ -362,6 +364,7 @@ feed_fetch_events(PG_FUNCTION_ARGS)
 		StoredEvent event;
 
 		CHECK_FOR_INTERRUPTS();
+		event_scan_skip_deleted(scan);
 		while (count < max_events && (count < 2 || (bytes < FEED_STEP_BYTES && total < FEED_PAGE_BYTES)) &&
 			   event_scan_next(scan, &event))
 		{

@@ -362,7 +362,8 @@ room_fetched(Room *room, const WireEvent *event)
 		return;
 	if (event->version == room->version + 1)
 		append(room, event);
-	else if (contradicts(room, event->version, event->event, 0))
+	/* a gap: what comes next was deleted, because the room lagged behind for longer than history is kept */
+	else if (event->version > room->version || contradicts(room, event->version, event->event, 0))
 		history_changed(room, NULL);
 	else
 		room_learn(room, event->version, event->event);

@@ -310,6 +310,35 @@ test('a history that went another way at the same version', { timeout: 60000 }, 
 	assert.equal((await alice.closing()).code, 4409);
 });
 
+test('history is deleted faster than the proxy follows: everybody opens again, and nothing pending is lost or doubled', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const alice = await stand.socket(id, 'alice', { site: 1 });
+	const other = stand.document();
+	const bob = await stand.socket(other, 'bob', { site: 2 });
+	alice.send(insert(alice, 1, 'x'));
+	const { version, event } = await alice.next('ack');
+	stand.sql(`BEGIN; SELECT collab.set_retention('${id}', NULL, '0'); SELECT collab.insert_text('${id}', 0, 'a'); SELECT pg_sleep(0.01);
+		SELECT collab.insert_text('${id}', 0, 'b'); SELECT collab.prune('${id}'); COMMIT`);
+	assert.equal((await alice.closing()).code, 4409);
+	const again = await stand.socket(id, 'alice', { site: 1, last_version: version, last_event: event, pending: 2 });
+	const snapshot = again.messages.find((m) => m.type === 'snapshot');
+	assert.equal(snapshot.reason, 'OT002');
+	assert.equal(snapshot.version, version + 2);
+	assert.equal(snapshot.applied_clock, 1);
+	assert.deepEqual(snapshot.content.ops, [{ insert: 'bax' }]);
+	/* on the old base it is refused for good, on the new one it is taken */
+	again.send({ type: 'op', clock: 2, base_version: version, base_event: event, op: { ops: [{ insert: 'y' }] } });
+	assert.equal((await again.next('error')).code, 'OT002');
+	const once = await stand.socket(id, 'alice', { site: 1, last_version: snapshot.version, last_event: snapshot.event, pending: 1 });
+	once.send({ type: 'op', clock: 3, base_version: snapshot.version, base_event: snapshot.event, op: { ops: [{ insert: 'z' }] } });
+	await once.next('ack');
+	assert.equal(stand.text(id), 'zbax');
+	/* and whose documents were asked for in the same breath notice nothing */
+	bob.send(insert(bob, 1, 'bob'));
+	await bob.next('ack');
+});
+
 test('a server that does not keep what it commits: said loudly', { timeout: 60000 }, async () =>
 {
 	stand.sql('ALTER ROLE collab_proxy SET synchronous_commit = off');
