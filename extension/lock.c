@@ -82,14 +82,16 @@ lock_archiver(ArchiverDuty duty)
 	return LockHeldByMe(&tag, mode) || LockAcquire(&tag, mode, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* A session that is between two statements has no transaction, so that only an attempt tells whether it holds the lock. */
 bool
 lock_archiver_present(void)
 {
 	LOCKTAG tag = lock_tag(ARCHIVER_THAWS, ARCHIVER_CLASS);
-	int		count;
 
-	(void) GetLockConflicts(&tag, ExclusiveLock, &count);
-	return count > 0;
+	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	LockRelease(&tag, ExclusiveLock, false);
+	return false;
 }
 
 bool

@@ -151,17 +151,19 @@ refuse_failed(const ArchiveRow *segment, const char *complaint)
 static void
 refuse_late(const ArchiveRow *segment)
 {
-	ereport(ERROR, (errcode(ERRCODE_IO_ERROR),
-					errmsg("history did not come back from cold storage in time: versions " INT64_FORMAT
-						   " to " INT64_FORMAT,
-						   segment->first_version, segment->last_version),
-					lock_archiver_present()
-						? errdetail("collab-archiver is at work, but it took longer than collab.thaw_timeout, "
-									"%d ms.",
-									guc_thaw_timeout)
-						: errdetail("No collab-archiver is connected to this database."),
-					lock_archiver_present() ? errhint("Try again, or raise collab.thaw_timeout.")
-											: errhint("Start collab-archiver.")));
+	bool present = lock_archiver_present();
+
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_IO_ERROR),
+		 errmsg("history did not come back from cold storage in time: versions " INT64_FORMAT
+				" to " INT64_FORMAT,
+				segment->first_version, segment->last_version),
+		 present ? errdetail("collab-archiver is at work, but it took longer than collab.thaw_timeout, "
+							 "%d ms.",
+							 guc_thaw_timeout)
+				 : errdetail("No collab-archiver is connected to this database."),
+		 present ? errhint("Try again, or raise collab.thaw_timeout.") : errhint("Start collab-archiver.")));
 }
 
 static void

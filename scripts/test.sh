@@ -4,7 +4,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# name, what has to be built before (extension, proxy, npm packages), seconds it may take, command. A suite prints its counts in
+# name, what has to be built before (extension, proxy, archiver, npm packages), seconds it may take, command. A suite prints its counts in
 # one of the forms that `count` knows.
 suites()
 {
@@ -20,6 +20,7 @@ pgtap      e   600   scripts/cluster.sh with shared_preload_libraries=collab -- 
 cluster    e   900   scripts/node-test.sh test/cluster
 client     n   300   scripts/node-test.sh client/test
 proxy      epn 900   scripts/node-test.sh test/proxy
+archiver   ean 900  scripts/node-test.sh test/archiver
 e2e        epn 1500  scripts/node-test.sh test/e2e
 browser    epn 600   scripts/node-test.sh test/browser
 run        epn 300  scripts/node-test.sh test/run

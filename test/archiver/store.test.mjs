@@ -1,0 +1,67 @@
+/* Out and back: the same on every store, and every read is the same before and after. */
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { eventually } from '../lib/proxy.mjs';
+import { Stand } from './stand.mjs';
+
+let stand;
+
+before(async () => { stand = await Stand.start(); });
+after(() => stand?.finish());
+
+const digestsOf = (ids) => Promise.all(ids.map((id) => stand.digest(id)));
+
+async function outAndBack(store)
+{
+	const ids = [stand.document(), stand.document({ megabytes: 1 })];
+	const digests = await digestsOf(ids);
+	const chunks = stand.count('chunks');
+	assert.ok(chunks >= 3, `${chunks} chunks`);
+
+	const archiver = stand.archiver(store, { config: { object_bytes: 1 << 20 } });
+	await archiver.start();
+	await eventually(() => stand.count('chunks') === 0, { what: 'all chunks are archived', timeout: 20000 });
+	const archived = stand.sql('SELECT object FROM collab.archives ORDER BY 1').split('\n');
+	assert.deepEqual(store.keys(), archived, 'the store holds what the database refers to');
+	assert.ok(archived.length > ids.length, 'a large document becomes several objects');
+	for (const key of archived)
+		assert.match(key, /^v1\/([0-9a-f]{2})\/\1[0-9a-f]{14}\/\d+-\d+-[0-9a-f]{32}$/);
+	assert.equal(stand.count('archive_garbage'), 0);
+
+	assert.deepEqual(await digestsOf(ids), digests, 'read through the cold store');
+	assert.ok(stand.count('thawed') > 0);
+	assert.equal((await archiver.stop()).code, 0);
+	assert.deepEqual(await digestsOf(ids), digests, 'what was thawed needs no archiver');
+
+	const check = stand.archiver(store);
+	assert.equal((await check.check()).code, 0, check.log);
+	assert.match(check.output, new RegExp(`^objects ${archived.length}, missing 0, altered 0, could not be read 0, unknown 0$`, 'm'));
+	ids.forEach((id) => stand.sql(`SELECT collab.drop_document('${id}')`));
+	stand.sql('DELETE FROM collab.thawed');
+	assert.equal(stand.count('archives'), 0);
+	assert.equal(stand.count('archive_garbage'), archived.length);
+
+	const cleaner = stand.archiver(store, { config: { garbage_grace_s: 0 } });
+	assert.equal((await cleaner.once()).code, 0, cleaner.log);
+	assert.deepEqual(store.keys(), [], 'what nobody refers to is deleted');
+	assert.equal(stand.count('archive_garbage'), 0);
+}
+
+test('a directory', () => outAndBack(stand.directory()));
+
+test('S3', async () =>
+{
+	const store = await stand.s3();
+	await outAndBack(store);
+	assert.ok(store.requests.every((r) => r.status < 300), JSON.stringify(store.requests.filter((r) => !(r.status < 300))));
+	await store.stop();
+});
+
+test('S3 with a prefix, a session token and another region', async () =>
+{
+	const store = await stand.s3({ name: 'other', region: 'eu-central-1', sessionToken: 'token/with+signs==' });
+	await outAndBack({ config: { ...store.config, s3_prefix: 'team/history/' }, env: store.env,
+		keys: () => store.keys().map((key) => key.replace(/^team\/history\//, '')) });
+	assert.ok(store.requests.some((r) => r.key.startsWith('team/history/v1/')));
+	await store.stop();
+});
