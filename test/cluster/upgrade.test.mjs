@@ -1,0 +1,201 @@
+/* ALTER EXTENSION collab UPDATE from 0.1.0: the same catalog as a fresh installation, the same documents, and nothing broken in between. */
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Database, projectDir, startCluster } from '../lib/cluster.mjs';
+
+const OLD = '0.1.0';
+const oldRoles = readFileSync(join(projectDir, 'test/cluster/roles--0.1.0.sql'), 'utf8');
+const roles = readFileSync(join(projectDir, 'deploy/roles.sql'), 'utf8');
+
+let cluster;
+
+before(async () =>
+{
+	cluster = await startCluster({ preload: true });
+});
+
+after(() => cluster?.destroy());
+
+/* A database as version 0.1.0 set it up, whose library was replaced. */
+function oldDatabase(name)
+{
+	cluster.sql(`CREATE DATABASE "${name}" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'`);
+	cluster.sql(oldRoles, { database: name });
+	cluster.sql(`CREATE EXTENSION collab VERSION '${OLD}'`, { database: name });
+	cluster.sql(oldRoles, { database: name });
+	return new Database(cluster, name);
+}
+
+function update(db)
+{
+	db.sql('ALTER EXTENSION collab UPDATE');
+	db.sql(roles);
+}
+
+/*
+ * Everything that belongs to the extension, and everything that is known about it: one line per fact. Numbers that only say
+ * when an object was made are left out.
+ */
+const CATALOG = `
+	SET search_path = pg_catalog;
+	CREATE FUNCTION pg_temp.acl(aclitem[]) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest($1) a $$;
+	CREATE TEMP TABLE member AS
+		SELECT d.classid, d.objid, (pg_identify_object(d.classid, d.objid, 0)).* FROM pg_depend d
+		WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'collab') AND d.deptype = 'e';
+	INSERT INTO member SELECT 'pg_namespace'::regclass, oid, 'schema', NULL, nspname, nspname FROM pg_namespace WHERE nspname = 'collab';
+	-- what hangs on tables: columns, indexes, constraints, policies
+	CREATE TEMP VIEW relation AS SELECT m.identity, c.* FROM member m JOIN pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass;
+	SELECT * FROM (
+		SELECT 'member', type, identity, '' FROM member
+		UNION ALL SELECT 'extension', extversion, pg_get_userbyid(extowner), extnamespace::regnamespace::text || extrelocatable FROM pg_extension WHERE extname = 'collab'
+		UNION ALL SELECT 'dumped', t.oid::regclass::text, e.cond, '' FROM pg_extension x, unnest(x.extconfig, x.extcondition) e (oid, cond), pg_class t
+			WHERE x.extname = 'collab' AND t.oid = e.oid
+		UNION ALL SELECT 'comment', m.identity, d.objsubid::text, d.description FROM member m JOIN pg_description d ON d.classoid = m.classid AND d.objoid = m.objid
+		UNION ALL SELECT 'schema', n.nspname, pg_get_userbyid(n.nspowner), pg_temp.acl(n.nspacl) FROM pg_namespace n WHERE n.nspname = 'collab'
+		UNION ALL SELECT 'relation', r.identity, pg_get_userbyid(r.relowner), concat_ws(' ', r.relkind, r.relpersistence, r.relrowsecurity, r.relforcerowsecurity,
+			r.relispartition, r.relhasindex, r.relhastriggers, r.relchecks, r.relnatts, r.reloptions, pg_temp.acl(r.relacl), pg_get_expr(r.relpartbound, r.oid), r.relreplident, am.amname)
+			FROM relation r LEFT JOIN pg_am am ON am.oid = r.relam
+		UNION ALL SELECT 'column', r.identity, a.attnum || ' ' || a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage,
+			a.attcompression, a.attstattarget, pg_temp.acl(a.attacl), a.attcollation::regcollation, a.attidentity, a.attgenerated, a.attisdropped, a.atthasmissing,
+			pg_get_expr(d.adbin, d.adrelid))
+			FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+		UNION ALL SELECT 'view', r.identity, pg_get_viewdef(r.oid), '' FROM relation r WHERE r.relkind = 'v'
+		UNION ALL SELECT 'index', r.identity, pg_get_indexdef(i.indexrelid), concat_ws(' ', i.indisprimary, i.indisvalid, i.indisunique, i.indisreplident,
+			pg_get_userbyid(x.relowner), obj_description(i.indexrelid, 'pg_class'))
+			FROM relation r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class x ON x.oid = i.indexrelid
+		UNION ALL SELECT 'constraint', r.identity, c.conname, concat_ws(' ', pg_get_constraintdef(c.oid), c.convalidated, c.conislocal, c.coninhcount,
+			obj_description(c.oid, 'pg_constraint')) FROM relation r JOIN pg_constraint c ON c.conrelid = r.oid
+		UNION ALL SELECT 'policy', r.identity, p.polname, concat_ws(' ', p.polcmd, p.polpermissive, p.polroles::regrole[], pg_get_expr(p.polqual, p.polrelid),
+			pg_get_expr(p.polwithcheck, p.polrelid), obj_description(p.oid, 'pg_policy')) FROM relation r JOIN pg_policy p ON p.polrelid = r.oid
+		UNION ALL SELECT 'trigger', r.identity, t.tgname, pg_get_triggerdef(t.oid) FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid
+		UNION ALL SELECT 'rule', r.identity, w.rulename, pg_get_ruledef(w.oid) FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+		UNION ALL SELECT 'inherits', i.inhrelid::regclass::text, i.inhparent::regclass::text, i.inhseqno::text FROM relation r JOIN pg_inherits i ON i.inhrelid = r.oid
+		UNION ALL SELECT 'toast', r.identity, coalesce(t.reloptions::text, ''), (r.reltoastrelid <> 0)::text FROM relation r LEFT JOIN pg_class t ON t.oid = r.reltoastrelid
+		UNION ALL SELECT 'function', m.identity, CASE p.prokind WHEN 'a' THEN (SELECT concat_ws(' ', g.aggtransfn, g.aggfinalfn, g.aggtranstype::regtype, g.aggtransspace)
+				FROM pg_aggregate g WHERE g.aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END,
+			concat_ws(' ', pg_get_userbyid(p.proowner), pg_temp.acl(p.proacl), p.prosecdef, p.proleakproof, p.proconfig)
+			FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass
+		UNION ALL SELECT 'type', m.identity, pg_get_userbyid(t.typowner), concat_ws(' ', t.typtype, t.typlen, t.typstorage, t.typalign, pg_temp.acl(t.typacl), t.typinput, t.typoutput,
+			t.typreceive, t.typsend, t.typanalyze) FROM member m JOIN pg_type t ON t.oid = m.objid AND m.classid = 'pg_type'::regclass
+		UNION ALL SELECT 'operator', m.identity, o.oprcode::text, concat_ws(' ', o.oprcom::regoperator, o.oprnegate::regoperator, o.oprrest, o.oprjoin, o.oprcanmerge, o.oprcanhash,
+			pg_get_userbyid(o.oprowner)) FROM member m JOIN pg_operator o ON o.oid = m.objid AND m.classid = 'pg_operator'::regclass
+		UNION ALL SELECT 'cast', m.identity, c.castcontext::text, c.castfunc::regprocedure::text FROM member m JOIN pg_cast c ON c.oid = m.objid AND m.classid = 'pg_cast'::regclass
+	) fact (kind, object, detail, more) ORDER BY 1, 2, 3, 4`;
+
+test('an upgraded installation has the catalog of a fresh one', () =>
+{
+	const fresh = cluster.createDatabase('fresh').sql(CATALOG).split('\n');
+	const old = oldDatabase('upgraded');
+	old.sql(`SELECT collab.create_document('doc', 'text')`);
+	assert.notDeepEqual(old.sql(CATALOG).split('\n'), fresh);
+	update(old);
+	const upgraded = old.sql(CATALOG).split('\n');
+	assert.deepEqual(upgraded.filter((line) => !fresh.includes(line)), []);
+	assert.deepEqual(fresh.filter((line) => !upgraded.includes(line)), []);
+	assert.deepEqual(upgraded, fresh);
+	assert.ok(fresh.length > 500, `${fresh.length} facts`);
+});
+
+test('without the roles of deploy/roles.sql, too', () =>
+{
+	for (const [name, steps] of [['bare_fresh', ['CREATE EXTENSION collab']], ['bare_upgraded', [`CREATE EXTENSION collab VERSION '${OLD}'`, 'ALTER EXTENSION collab UPDATE']]])
+	{
+		cluster.sql(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'`);
+		for (const step of steps)
+			cluster.sql(step, { database: name });
+	}
+	assert.equal(cluster.sql(CATALOG, { database: 'bare_upgraded' }), cluster.sql(CATALOG, { database: 'bare_fresh' }));
+});
+
+/* What version 0.1.0 has to say about its documents, in words that no later version may change. */
+const PORTRAIT = `
+	SELECT 'document', d.* FROM collab.document_list d ORDER BY 2;
+	SELECT 'event', l.* FROM collab.event_list l ORDER BY l.doc_id, l.version;
+	SELECT 'since', d.doc_id, e.* FROM collab.document_list d, LATERAL collab.events_since(d.doc_id, 0) e ORDER BY d.doc_id, e.version;
+	SELECT 'content', d.doc_id, v, collab.document(d.doc_id, v), collab.text(d.doc_id, v), collab.document(d.doc_id) OPERATOR(collab.=) collab.document(d.doc_id, v)
+		FROM collab.document_list d, LATERAL generate_series(0, (SELECT coalesce(max(version), 0) FROM collab.event_list l WHERE l.doc_id = d.doc_id)) v ORDER BY 2, 3;
+	SELECT 'at', l.doc_id, l.version, collab.document_at(l.doc_id, l.created_at) FROM collab.event_list l ORDER BY 2, 3;
+	SELECT 'open', d.doc_id, o.* FROM collab.document_list d, LATERAL collab.open_document(d.doc_id, 'bob', 7, NULL, NULL, 0, 100) o ORDER BY d.doc_id;
+	SELECT 'continued', l.doc_id, l.version, o.* FROM collab.event_list l, LATERAL collab.open_document(l.doc_id, 'bob', 7, l.version, l.event, 1, 100) o ORDER BY l.doc_id, l.version, o.version;
+	SELECT 'heads', h.* FROM collab.document_list d, LATERAL collab.heads(ARRAY[collab.document_key(d.doc_id)]) h ORDER BY d.doc_id`;
+
+function batch(site, clock, base, op)
+{
+	return `collab.submit_batch('{typed}', '{bob}', '{${site}}', '{${clock}}', '{${base}}', '{NULL}', '{1}', ARRAY[convert_to('${op}', 'UTF8')])`;
+}
+
+function fill(db)
+{
+	db.sql(`SET collab.user_id = 'alice';
+		SELECT collab.create_document('typed', E'Hello 😀\\n'), collab.create_document('rich'), collab.create_document('empty'), collab.create_document('gone', 'x');
+		SELECT count(collab.insert_text('typed', i % 7, 'k' || i)) FROM generate_series(1, 150) i;
+		SELECT count(collab.submit('rich', '[{"insert":{"image":"a.png"}},{"insert":"bold","attributes":{"bold":true}}]')) FROM generate_series(1, 20);
+		SELECT collab.delete_text('rich', 3, 4), collab.replace_text('rich', 'bold', 'strong'), collab.drop_document('gone')`);
+	assert.equal(db.sql(`SELECT status, version FROM ${batch(7, 1, 151, '[{"insert":"from bob "}]')}`), 'ok|152');
+	assert.equal(db.sql(`SELECT status, version FROM ${batch(7, 1, 151, '[{"insert":"from bob "}]')}`), 'duplicate|152');
+	/* the times of version 0.1.0 have microseconds */
+	db.sql(`UPDATE collab.events SET created_at = created_at + interval '7 microseconds' WHERE version > 5`);
+}
+
+test('before the update the new library works on the old schema', () =>
+{
+	const db = oldDatabase('between');
+	fill(db);
+	const before = db.sql(PORTRAIT);
+	assert.ok(before.split('\n').length > 600);
+	assert.equal(db.sql(`SELECT extversion FROM pg_extension WHERE extname = 'collab'`), OLD);
+	assert.throws(() => db.sql(`SELECT collab.submit('typed', '[]', 9999)`), /OT001/);
+	assert.throws(() => db.sql(`SELECT collab.document('nowhere')`), /OT004/);
+	assert.equal(db.sql('SELECT count(*) FROM collab.event_list WHERE op IS NULL'), '0');
+	/* an application and a proxy, with what 0.1.0 granted to them */
+	db.sql('CREATE ROLE between_app LOGIN IN ROLE collab_app');
+	assert.equal(db.sql(`SELECT collab.insert_text('typed', 0, 'app ')`, 'between_app'), '153');
+	assert.match(db.sql(`SELECT collab.text('typed')`, 'between_app'), /^app /);
+	assert.equal(db.sql(`SELECT status, version FROM ${batch(7, 2, 153, '[{"insert":"proxy "}]')}`, 'collab_proxy'), 'ok|154');
+	assert.equal(db.sql(`SELECT collab.drop_document('rich')`, 'between_app'), 't');
+	db.sql('DROP ROLE between_app');
+	/* what is new is not there, and says so */
+	assert.throws(() => db.sql(`SELECT * FROM collab.verify_all()`), /42883/);
+	assert.doesNotMatch(cluster.logTail(1 << 20), /\b(PANIC|TRAP|was terminated by signal)\b/);
+});
+
+test('documents come through the update as they were, and live on', () =>
+{
+	const db = oldDatabase('lives_on');
+	fill(db);
+	const before = db.sql(PORTRAIT);
+	update(db);
+	assert.equal(db.sql(PORTRAIT), before);
+	assert.equal(db.sql('SELECT * FROM collab.verify_all()'), '');
+	/* messages that were under way meanwhile are recognised */
+	assert.equal(db.sql(`SELECT status, version FROM ${batch(7, 1, 151, '[{"insert":"from bob "}]')}`), 'duplicate|152');
+	/* new events behind old ones, then all of them in chunks: the old versions stay what they were */
+	db.sql(`SELECT count(collab.insert_text('typed', i % 7, 'n' || i)) FROM generate_series(1, 100) i;
+		SELECT collab.fold('typed'), collab.fold('rich')`);
+	assert.ok(Number(db.sql('SELECT sum(events) FROM collab.chunks')) > 200);
+	assert.equal(db.sql('SELECT * FROM collab.verify_all()'), '');
+	const contents = (portrait) => portrait.split('\n').filter((line) => /^(content|at)\|/.test(line)).map((line) => line.replace(/\|[tf]$/, ''));
+	const after = new Set(contents(db.sql(PORTRAIT.replace(/collab\.event_list l/g,
+		"(SELECT d.doc_id, e.* FROM collab.document_list d, LATERAL collab.events_since(d.doc_id, 0) e) l").replace(/SELECT '(event|continued)'[^;]*;/g, ''))));
+	assert.deepEqual(contents(before).filter((line) => !after.has(line)), []);
+	/* and what is new works on what is old */
+	assert.match(db.sql(`SELECT author, first_version FROM collab.history('typed') ORDER BY 2 LIMIT 1`), /^alice\|1$/);
+	assert.ok(db.sql(`SELECT * FROM collab.blame('typed')`).includes('alice'));
+	assert.equal(db.sql(`SELECT collab.restore('typed', 20)`), '253');
+	assert.equal(db.sql(`SELECT collab.text('typed') = collab.text('typed', 20)`), 't');
+});
+
+test('an update while the workers run and sessions stay open', async () =>
+{
+	const db = oldDatabase('running');
+	fill(db);
+	const app = db.session();
+	await app.query(`SELECT collab.insert_text('typed', 0, 'x')`);
+	update(db);
+	assert.equal(await app.query(`SELECT collab.insert_text('typed', 0, 'y')`), '154');
+	assert.equal(await app.query(`SELECT count(*) FROM collab.events WHERE checksum IS NOT NULL`), '1');
+	assert.equal(await app.query('SELECT * FROM collab.verify_all()'), '');
+	await app.close();
+});
