@@ -4,17 +4,19 @@
 #include <string.h>
 
 #include "delta_internal.h"
+#include "hash.h"
 #include "varint.h"
 
 /*
- *	anchor	:= version (1 byte, now 1), start, start - lo, hi - end, items, item*, text*
+ *	anchor	:= version (1 byte, now 1), start, start - lo, hi - end, items, item*, text*, checksum
  *	item	:= head (1 byte), units, [bytes], [age]
  *	head	   kind (bits 0-1), known (bit 2), ascii (bit 3); the rest is 0
  *
  * All numbers are varints. bytes: of a known item that is not ASCII. age: of a deleted item, how many deaths
- * ago it was deleted; 0 for the newest. The texts of the known items follow one another.
+ * ago it was deleted; 0 for the newest. The texts of the known items follow one another. The checksum is 32 bits
+ * of XXH64 over all that stands before it, least significant byte first.
  *
- *	"fox" at 10, alive		01 0a 00 00 01	0c 03  66 6f 78
+ *	"fox" at 10, alive		01 0a 00 00 01	0c 03  66 6f 78  ...
  *							 |	|  |  |	 |	 |  |	f  o  x
  *							 |	|  |  |	 |	 |  +- units
  *							 |	|  |  |	 |	 +- alive, known, ASCII
@@ -24,6 +26,7 @@
  *							 +- version		start
  */
 #define VERSION 1
+#define CHECKSUM_BYTES 4
 #define HEAD_KIND 0x03
 #define HEAD_KNOWN 0x04
 #define HEAD_ASCII 0x08
@@ -61,6 +64,8 @@ age_of(const Anchor *anchor, uint64_t death)
 void
 anchor_encode(const Anchor *anchor, Buf *out)
 {
+	size_t	 begin = out->size;
+	uint32_t checksum;
 	uint32_t i;
 
 	buf_char(out, VERSION);
@@ -80,6 +85,11 @@ anchor_encode(const Anchor *anchor, Buf *out)
 			put(out, age_of(anchor, item->death));
 	}
 	buf_bytes(out, anchor->text, anchor->bytes);
+	if (out->failed)
+		return;
+	checksum = collab_anchor_checksum(out->data + begin, out->size - begin);
+	for (i = 0; i < CHECKSUM_BYTES; i++)
+		buf_char(out, (char) (checksum >> (8 * i)));
 }
 
 /* ---- checks ---- */
@@ -271,6 +281,19 @@ ages_are_dense(const Anchor *anchor)
 	return true;
 }
 
+static bool
+checksum_fits(const uint8_t *data, size_t bytes)
+{
+	uint32_t checksum = 0;
+	int		 i;
+
+	if (bytes < CHECKSUM_BYTES)
+		return false;
+	for (i = 0; i < CHECKSUM_BYTES; i++)
+		checksum |= (uint32_t) data[bytes - CHECKSUM_BYTES + i] << (8 * i);
+	return checksum == collab_anchor_checksum(data, bytes - CHECKSUM_BYTES);
+}
+
 CollabStatus
 anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out, CollabError *err)
 {
@@ -284,6 +307,9 @@ anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out
 
 	if (get_byte(&reader) != VERSION)
 		return collab_fail(err, COLLAB_CORRUPT, 0, "invalid anchor: unknown version");
+	if (!checksum_fits(data, bytes))
+		return collab_fail(err, COLLAB_CORRUPT, (int64_t) bytes, "invalid anchor: the checksum does not fit");
+	reader.end -= CHECKSUM_BYTES;
 	start = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);
 	front = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);
 	back = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);

@@ -13,7 +13,8 @@ enum
 	SEED_EVENT = 2,
 	SEED_ROW = 3,
 	SEED_SEGMENT = 4,
-	SEED_EMBED = 5
+	SEED_EMBED = 5,
+	SEED_ANCHOR = 6
 };
 
 static int64_t
@@ -101,4 +102,10 @@ collab_embed_hash(const char *json, size_t bytes)
 	uint64_t value = XXH64(json, bytes, SEED_EMBED);
 
 	return value != 0 ? value : 1;
+}
+
+uint32_t
+collab_anchor_checksum(const void *data, size_t bytes)
+{
+	return (uint32_t) XXH64(data, bytes, SEED_ANCHOR);
 }

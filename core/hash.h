@@ -23,5 +23,7 @@ int64_t collab_row_checksum(const int64_t *fields, int count, const void *data, 
 int64_t collab_segment_key(int64_t doc, int64_t first_version);
 /* Over the canonical JSON of an embed; seed 5; never 0. */
 uint64_t collab_embed_hash(const char *json, size_t bytes);
+/* Over the stored form of an anchor; seed 6. */
+uint32_t collab_anchor_checksum(const void *data, size_t bytes);
 
 #endif

@@ -135,8 +135,18 @@ GRANT EXECUTE ON FUNCTION
 	collab.restore(text, bigint),
 	collab.undo(text, text, integer, interval),
 	collab.redo(text, text, integer, interval),
-	collab.blame(text, bigint)
+	collab.blame(text, bigint),
+	collab.add_comment(text, bigint, bigint, text, bigint),
+	collab.reply(uuid, text),
+	collab.edit_comment(uuid, text),
+	collab.resolve_comment(uuid),
+	collab.reopen_comment(uuid),
+	collab.delete_comment(uuid),
+	collab.comments(text, bigint)
 TO collab_app;
+
+-- So that an application's table may have a foreign key to a document's id.
+GRANT REFERENCES (doc_id) ON TABLE collab.documents TO collab_app;
 
 \endif
 

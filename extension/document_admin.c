@@ -7,8 +7,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "changes.h"
 #include "delta_type.h"
+#include "document_delete.h"
 #include "errors.h"
 #include "hash.h"
 #include "lock.h"
@@ -145,14 +145,11 @@ PG_FUNCTION_INFO_V1(drop_document);
 Datum
 drop_document(PG_FUNCTION_ARGS)
 {
-	static const TailLimit head_only = {.events = 1};
-	text				  *doc_id = PG_GETARG_TEXT_PP(0);
-	const char			  *id = VARDATA_ANY(doc_id);
-	size_t				   bytes = VARSIZE_ANY_EXHDR(doc_id);
-	DocumentRow			   document;
-	StoreReader			  *reader;
-	Tail				   tail;
-	bool				   found = false;
+	text	   *doc_id = PG_GETARG_TEXT_PP(0);
+	const char *id = VARDATA_ANY(doc_id);
+	size_t		bytes = VARSIZE_ANY_EXHDR(doc_id);
+	DocumentRow document;
+	bool		found = false;
 
 	submit_enter("collab.drop_document()");
 	if (store_doc_id_valid(id, bytes))
@@ -163,12 +160,8 @@ drop_document(PG_FUNCTION_ARGS)
 		found = store_document(id, bytes, GetActiveSnapshot(), &document);
 		if (found)
 		{
-			/* Not even a drop may rest on what the transaction cannot see. */
-			reader = store_reader_open(GetActiveSnapshot());
-			tail_open(&tail, &document, PG_INT64_MAX, &head_only, reader, GetActiveSnapshot());
-			store_reader_close(reader);
-			store_delete_document(document.key, GetActiveSnapshot());
-			changes_note(document.key, CHANGES_DROPPED);
+			document_delete_check(&document, GetActiveSnapshot());
+			document_delete_row(document.key);
 		}
 		PopActiveSnapshot();
 	}

@@ -13,6 +13,7 @@ int	  guc_max_document_units = 16 * 1024 * 1024;
 int	  guc_notify_interval = 5;
 int	  guc_notifier_idle_timeout = 60;
 int	  guc_head_cache_size = 16 * 1024;
+int	  guc_max_comments = 10000;
 char *guc_worker_role = NULL;
 int	  guc_fold_after = 30 * 24 * 60 * 60;
 int	  guc_archive_after = 90 * 24 * 60 * 60;
@@ -110,6 +111,11 @@ guc_init(void)
 		"collab.max_document_units", "Length of the longest document, in UTF-16 code units.",
 		"An operation that would make a document longer than this is refused.", &guc_max_document_units,
 		16 * 1024 * 1024, 1, 256 * 1024 * 1024, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("collab.max_comments",
+							"Number of comments that a document may have, replies included.",
+							"A comment that would be one more is refused.", &guc_max_comments, 10000, 0,
+							1000000, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"collab.notify_interval", "Shortest time between two notifications of changed documents.",

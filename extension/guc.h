@@ -8,6 +8,7 @@ extern char *guc_user_id;
 /* Limits on what submit takes in. Values that are stored already never meet them. */
 extern int guc_max_operation_bytes;
 extern int guc_max_document_units;
+extern int guc_max_comments;
 
 /* How long the notifier gathers before it notifies, in milliseconds. */
 extern int guc_notify_interval;

@@ -8,6 +8,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "access.h"
 #include "catalog.h"
 #include "owner_sql.h"
 
@@ -29,6 +30,7 @@ owner_sql_begin(OwnerSql *frame)
 {
 	Oid owner = table_owner();
 
+	frame->pass = access_suspend();
 	GetUserIdAndSecContext(&frame->user, &frame->security);
 	SetUserIdAndSecContext(owner, frame->security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	frame->guc_level = NewGUCNestLevel();
@@ -44,6 +46,7 @@ owner_sql_end(OwnerSql *frame)
 	SPI_finish();
 	AtEOXact_GUC(true, frame->guc_level);
 	SetUserIdAndSecContext(frame->user, frame->security);
+	access_resume(frame->pass);
 }
 
 uint64

@@ -10,10 +10,12 @@
  * Between begin and end SPI statements run as the owner of collab.documents, whom row-level
  * security does not filter even where it is forced: as for foreign keys, and so that a condition
  * on the user's words may use an index. The caller has made the permission check. Names in the
- * statements are qualified; search_path is pg_catalog, pg_temp. An error restores everything.
+ * statements are qualified; search_path is pg_catalog, pg_temp. The pass (access.h) is put aside: what
+ * the statements fire is somebody else's code. An error restores everything.
  */
 typedef struct OwnerSql
 {
+	int pass;
 	Oid user;
 	int security;
 	int guc_level;

@@ -11,6 +11,7 @@
 #include "archive.h"
 #include "catalog.h"
 #include "chunk_store.h"
+#include "comment_anchor.h"
 #include "document_cache.h"
 #include "event_scan.h"
 #include "fault.h"
@@ -64,7 +65,7 @@ newest_row_before(int64 doc, TimestampTz before, Snapshot snapshot)
 
 /*
  * The version that was current at that time, or where that lies in a chunk or a segment, the first version
- * in there. Comments are carried along from the version that their anchor is stored at, so that must stay.
+ * in there.
  */
 static int64
 find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
@@ -79,9 +80,7 @@ find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
 		version = query_int64("SELECT pg_catalog.max(first_version) FROM collab.archives"
 							  " WHERE doc = $1 AND created_first <= $2",
 							  doc, TimestampTzGetDatum(before), TIMESTAMPTZOID, 0);
-	return query_int64("SELECT pg_catalog.min(anchor_version) FROM collab.comments"
-					   " WHERE doc = $1 AND anchor_version < $2",
-					   doc, Int64GetDatum(version), INT8OID, version);
+	return version;
 }
 
 /* ---- what goes ---- */
@@ -150,6 +149,7 @@ prune_below(const DocumentRow *document, const StoredEvent *floor, Snapshot snap
 {
 	read_write_snapshot(document, floor, snapshot, true);
 	FAULT_POINT("prune-floor");
+	comment_advance_floor(document, floor->version);
 	archive_forget(document->key, floor->version - 1);
 	(void) chunk_store_delete(document->key, 0, floor->version - 1);
 	FAULT_POINT("prune-chunks");

@@ -138,41 +138,6 @@ store_insert_document(const DocumentRow *document)
 	store_insert_row(catalog_get()->documents.table, values, nulls);
 }
 
-/* Deletes what the first column of a primary key selects. */
-static void
-delete_rows(const CatalogTable *table, int64 key, Snapshot snapshot)
-{
-	Relation	rel = table_open(table->table, RowExclusiveLock);
-	ScanKeyData scan_key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	store_refuse_triggers(rel, true);
-	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
-	scan = systable_beginscan(rel, table->pkey, true, snapshot, 1, &scan_key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		simple_table_tuple_delete(rel, &tuple->t_self, snapshot);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-}
-
-void
-store_delete_document(int64 key, Snapshot snapshot)
-{
-	const Catalog *catalog = catalog_get();
-	CatalogTable   documents = catalog->documents;
-	CatalogTable   leaf = catalog->leaves[catalog_leaf(key)];
-	Relation	   root = table_open(catalog->events, RowExclusiveLock);
-
-	store_refuse_triggers(root, true);
-	delete_rows(&leaf, key, snapshot);
-	document_parts_delete(key);
-	delete_rows(&documents, key, snapshot);
-	table_close(root, NoLock);
-	document_cache_changed();
-	CommandCounterIncrement();
-}
-
 /* ---- SQL: the hashes of the data model ---- */
 
 PG_FUNCTION_INFO_V1(document_key);

@@ -20,6 +20,20 @@ COMMENT ON CONSTRAINT documents_doc_id_key ON collab.documents IS 'what a foreig
 ALTER TABLE collab.events ADD COLUMN checksum integer;
 COMMENT ON COLUMN collab.events.checksum IS 'low half of XXH64 over the other columns; NULL in rows of version 0.1.0';
 
+-- A document is its row: whoever deletes that deletes everything that belongs to it.
+CREATE FUNCTION collab.document_before_delete() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'document_before_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.document_before_delete() IS 'waits for who is editing the document';
+REVOKE EXECUTE ON FUNCTION collab.document_before_delete() FROM PUBLIC;
+CREATE FUNCTION collab.document_after_delete() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'document_after_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.document_after_delete() IS 'deletes what belongs to the document and tells open editors';
+REVOKE EXECUTE ON FUNCTION collab.document_after_delete() FROM PUBLIC;
+CREATE TRIGGER before_delete BEFORE DELETE ON collab.documents FOR EACH ROW EXECUTE FUNCTION collab.document_before_delete();
+COMMENT ON TRIGGER before_delete ON collab.documents IS 'nobody adds an event to a document that goes';
+CREATE TRIGGER after_delete AFTER DELETE ON collab.documents FOR EACH ROW EXECUTE FUNCTION collab.document_after_delete();
+COMMENT ON TRIGGER after_delete ON collab.documents IS 'what belongs to a document goes with it';
+
 -- === snapshots ===
 
 CREATE TABLE collab.snapshots (
@@ -382,12 +396,19 @@ CREATE TABLE collab.comments (
 	edited_at timestamptz,
 	resolved_at timestamptz,
 	resolved_by bigint,
+	origin_version bigint,
+	origin bytea,
 	anchor_version bigint,
 	anchor bytea,
 	quote text,
 	CONSTRAINT comments_pkey PRIMARY KEY (doc, id),
-	CONSTRAINT comments_id_key UNIQUE (id)
+	CONSTRAINT comments_id_key UNIQUE (id),
+	CONSTRAINT comments_doc_fkey FOREIGN KEY (doc) REFERENCES collab.documents (key) ON DELETE CASCADE,
+	CONSTRAINT comments_thread_fkey FOREIGN KEY (thread) REFERENCES collab.comments (id) ON DELETE CASCADE,
+	CONSTRAINT comments_thread_or_range CHECK ((thread IS NULL)
+		OPERATOR(pg_catalog.=) (origin_version IS NOT NULL AND anchor_version IS NOT NULL AND anchor IS NOT NULL AND quote IS NOT NULL))
 );
+CREATE INDEX comments_thread ON collab.comments (thread) WHERE thread IS NOT NULL;
 COMMENT ON TABLE collab.comments IS 'comments on ranges of documents, and the replies to them';
 COMMENT ON COLUMN collab.comments.id IS 'id of the comment';
 COMMENT ON COLUMN collab.comments.doc IS 'key of the document';
@@ -398,11 +419,56 @@ COMMENT ON COLUMN collab.comments.created_at IS 'when it was written';
 COMMENT ON COLUMN collab.comments.edited_at IS 'when its body was last changed';
 COMMENT ON COLUMN collab.comments.resolved_at IS 'when the thread was resolved; NULL: it is open';
 COMMENT ON COLUMN collab.comments.resolved_by IS 'key of the user who resolved it';
-COMMENT ON COLUMN collab.comments.anchor_version IS 'version at which the anchor is as stored';
-COMMENT ON COLUMN collab.comments.anchor IS 'the range that it is about; layout in core/anchor.h; NULL in replies';
+COMMENT ON COLUMN collab.comments.origin_version IS 'oldest version at which it is shown: where it was made, or where history begins; NULL in replies';
+COMMENT ON COLUMN collab.comments.origin IS 'its range at origin_version; NULL: anchor is that as well';
+COMMENT ON COLUMN collab.comments.anchor_version IS 'version at which the anchor is as stored; NULL in replies';
+COMMENT ON COLUMN collab.comments.anchor IS 'the range that it is about; layout in core/anchor_codec.c; NULL in replies';
 COMMENT ON COLUMN collab.comments.quote IS 'text of the range when the comment was made; NULL in replies';
 COMMENT ON CONSTRAINT comments_pkey ON collab.comments IS 'the comments of a document stand together';
 COMMENT ON CONSTRAINT comments_id_key ON collab.comments IS 'a comment is found by its id';
+COMMENT ON CONSTRAINT comments_doc_fkey ON collab.comments IS 'comments go with their document';
+COMMENT ON CONSTRAINT comments_thread_fkey ON collab.comments IS 'replies go with what they reply to';
+COMMENT ON CONSTRAINT comments_thread_or_range ON collab.comments IS 'a comment has a range, a reply has none';
+COMMENT ON INDEX collab.comments_thread IS 'replies of a thread';
+ALTER TABLE collab.comments ALTER COLUMN body SET STATISTICS 0, ALTER COLUMN quote SET STATISTICS 0,
+	ALTER COLUMN anchor SET STATISTICS 0, ALTER COLUMN origin SET STATISTICS 0;
+
+CREATE FUNCTION collab.add_comment(doc_id text, "from" bigint, "to" bigint, body text, version bigint DEFAULT NULL) RETURNS uuid
+	AS 'MODULE_PATHNAME', 'comment_add' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION collab.add_comment(text, bigint, bigint, text, bigint) IS 'opens a thread on a range of a document, in UTF-16 code units of a version (NULL: the newest); its id';
+REVOKE EXECUTE ON FUNCTION collab.add_comment(text, bigint, bigint, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION collab.reply(comment uuid, body text) RETURNS uuid
+	AS 'MODULE_PATHNAME', 'comment_reply' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.reply(uuid, text) IS 'adds to the thread of a comment; the id of the reply';
+REVOKE EXECUTE ON FUNCTION collab.reply(uuid, text) FROM PUBLIC;
+
+CREATE FUNCTION collab.edit_comment(comment uuid, body text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'comment_edit' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.edit_comment(uuid, text) IS 'changes the text of one''s own comment; false: it says that already';
+REVOKE EXECUTE ON FUNCTION collab.edit_comment(uuid, text) FROM PUBLIC;
+
+CREATE FUNCTION collab.resolve_comment(comment uuid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'comment_resolve' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.resolve_comment(uuid) IS 'marks the thread of a comment as resolved; false: it was';
+REVOKE EXECUTE ON FUNCTION collab.resolve_comment(uuid) FROM PUBLIC;
+
+CREATE FUNCTION collab.reopen_comment(comment uuid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'comment_reopen' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.reopen_comment(uuid) IS 'opens a resolved thread again; false: it was open';
+REVOKE EXECUTE ON FUNCTION collab.reopen_comment(uuid) FROM PUBLIC;
+
+CREATE FUNCTION collab.delete_comment(comment uuid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'comment_delete' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.delete_comment(uuid) IS 'deletes one''s own comment with the replies to it; false: it is not there';
+REVOKE EXECUTE ON FUNCTION collab.delete_comment(uuid) FROM PUBLIC;
+
+CREATE FUNCTION collab.comments(doc_id text, version bigint DEFAULT NULL)
+	RETURNS TABLE (comment uuid, thread uuid, author text, body text, created_at timestamptz, edited_at timestamptz, resolved_at timestamptz,
+		resolved_by text, "from" bigint, "to" bigint, quote text, state text)
+	AS 'MODULE_PATHNAME', 'comment_list' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
+COMMENT ON FUNCTION collab.comments(text, bigint) IS 'the comments on a document with their ranges at a version (NULL: the newest); thread: what a reply belongs to';
+REVOKE EXECUTE ON FUNCTION collab.comments(text, bigint) FROM PUBLIC;
 
 -- === workers ===
 

@@ -370,6 +370,32 @@ test_refuses(void **state)
 				  COLLAB_RANGE);
 }
 
+/* Whatever bit is flipped, and wherever the bytes end: it is noticed. */
+static void
+test_flipped_bits(void **state)
+{
+	Scene	s = scene(*state, "The [quick brown] fox");
+	Anchor *none = NULL;
+	Buf		bytes;
+	size_t	i;
+
+	change(&s, "[{\"retain\":2},{\"delete\":4},{\"retain\":3},{\"insert\":\"é\"},{\"delete\":2}]");
+	buf_init(&bytes, collab_malloc_alloc);
+	anchor_encode(s.anchor, &bytes);
+	for (i = 0; i < bytes.size * 8; i++)
+	{
+		bytes.data[i / 8] ^= (char) (1 << i % 8);
+		assert_status(anchor_decode(collab_malloc_alloc, (uint8_t *) bytes.data, bytes.size, &none, NULL),
+					  COLLAB_CORRUPT);
+		bytes.data[i / 8] ^= (char) (1 << i % 8);
+	}
+	for (i = 0; i < bytes.size; i++)
+		assert_status(anchor_decode(collab_malloc_alloc, (uint8_t *) bytes.data, i, &none, NULL),
+					  COLLAB_CORRUPT);
+	buf_free(&bytes);
+	anchor_free(s.anchor);
+}
+
 /* ---- bounds ---- */
 
 static char *
@@ -815,6 +841,7 @@ main(void)
 		arena_test(test_returns_in_any_order),
 		arena_test(test_embeds),
 		arena_test(test_refuses),
+		arena_test(test_flipped_bits),
 		arena_test(test_long_text),
 		arena_test(test_bounds),
 		cmocka_unit_test(test_model),

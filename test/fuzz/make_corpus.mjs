@@ -72,7 +72,7 @@ save('wire', [
   '{"type":"heartbeat"}', '{"type":"hearty"}', '{"ty\\u0070e":"heartbeat","type":7}', '{}', '[]', '"', '{"type":"op","clock":7', '',
 ]);
 
-// Anchors as core/anchor_codec.c writes them, followed by decisions for the changes that move them.
+// Anchors as core/anchor_codec.c writes them but for the checksum, followed by decisions for the changes that move them.
 const packed = (...parts) => Buffer.concat(parts.map((p) => Buffer.from(p)));
 const anchors = [
   packed([1, 10, 0, 0, 1, 0x0c, 3], 'fox'),
