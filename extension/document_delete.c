@@ -43,7 +43,8 @@ document_delete_row(int64 key)
 	OwnerSql	frame;
 
 	owner_sql_begin(&frame);
-	owner_sql_execute("DELETE FROM collab.documents WHERE key = $1", 1, types, values, NULL, false, SPI_OK_DELETE);
+	owner_sql_execute("DELETE FROM collab.documents WHERE key = $1", 1, types, values, NULL, false,
+					  SPI_OK_DELETE);
 	owner_sql_end(&frame);
 	/* In a schema of version 0.1.0 there is no trigger. */
 	if (!OidIsValid(catalog_get()->snapshots.table))

@@ -183,11 +183,13 @@ static void
 check_comments(Verification *v, void *arg)
 {
 	verify_rows(v,
-				"SELECT c.id, c.thread, c.author, c.anchor_version, c.anchor, t.id"
-				" FROM collab.comments c LEFT JOIN collab.comments t"
+				"SELECT c.id, c.thread, c.author, a.version, a.state, t.id"
+				" FROM collab.comments c CROSS JOIN LATERAL (SELECT c.anchor_version, c.anchor"
+				"  UNION ALL SELECT c.origin_version, c.origin WHERE c.origin IS NOT NULL) a (version, state)"
+				" LEFT JOIN collab.comments t"
 				"  ON t.doc OPERATOR(pg_catalog.=) c.doc AND t.id OPERATOR(pg_catalog.=) c.thread"
 				"  AND t.thread IS NULL"
-				" WHERE c.doc OPERATOR(pg_catalog.=) $1 ORDER BY c.id",
+				" WHERE c.doc OPERATOR(pg_catalog.=) $1 ORDER BY c.id, a.version",
 				check_comment, NULL);
 }
 

@@ -49,6 +49,16 @@ INSERT INTO expected VALUES
 	('delete_text(doc_id text, "position" bigint, count bigint)', 'bigint', 'f', 'v', 'u', true, false),
 	('replace_text(doc_id text, search text, replacement text)', 'bigint', 'f', 'v', 'u', true, false),
 	('submit_batch(doc_ids text[], users text[], sites bigint[], clocks bigint[], base_versions bigint[], base_events bigint[], piece_counts integer[], pieces bytea[], wait boolean DEFAULT false, OUT message integer, OUT piece integer, OUT status text, OUT version bigint, OUT event bigint, OUT at timestamp with time zone, OUT op bytea, OUT code text, OUT detail text)', 'SETOF record', 'f', 'v', 'u', true, false),
+	('document_before_delete()', 'trigger', 'f', 'v', 'u', false, false),
+	('document_after_delete()', 'trigger', 'f', 'v', 'u', false, false),
+	-- comments
+	('add_comment(doc_id text, "from" bigint, "to" bigint, body text, version bigint DEFAULT NULL::bigint)', 'uuid', 'f', 'v', 'u', false, false),
+	('reply(comment uuid, body text)', 'uuid', 'f', 'v', 'u', false, false),
+	('edit_comment(comment uuid, body text)', 'boolean', 'f', 'v', 'u', false, false),
+	('resolve_comment(comment uuid)', 'boolean', 'f', 'v', 'u', true, false),
+	('reopen_comment(comment uuid)', 'boolean', 'f', 'v', 'u', true, false),
+	('delete_comment(comment uuid)', 'boolean', 'f', 'v', 'u', true, false),
+	('comments(doc_id text, version bigint DEFAULT NULL::bigint)', 'TABLE(comment uuid, thread uuid, author text, body text, created_at timestamp with time zone, edited_at timestamp with time zone, resolved_at timestamp with time zone, resolved_by text, "from" bigint, "to" bigint, quote text, state text)', 'f', 's', 'r', false, false),
 	-- tiers
 	('fold(doc_id text, below_version bigint DEFAULT NULL::bigint)', 'bigint', 'f', 'v', 'u', false, false),
 	('prune(doc_id text)', 'bigint', 'f', 'v', 'u', true, false),

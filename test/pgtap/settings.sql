@@ -8,6 +8,7 @@ SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_
 			  $$VALUES ('collab.user_id', 'superuser', 'string', '', '', '', ''),
 					   ('collab.max_operation_bytes', 'superuser', 'integer', 'B', '1048576', '1024', '67108864'),
 					   ('collab.max_document_units', 'superuser', 'integer', '', '16777216', '1', '268435456'),
+					   ('collab.max_comments', 'superuser', 'integer', '', '10000', '0', '1000000'),
 					   ('collab.notify_interval', 'sighup', 'integer', 'ms', '5', '1', '1000'),
 					   ('collab.notifier_idle_timeout', 'sighup', 'integer', 's', '60', '0', '86400'),
 					   ('collab.head_cache_size', 'superuser', 'integer', 'kB', '16384', '0', '1048576'),

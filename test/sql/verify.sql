@@ -70,10 +70,11 @@ SELECT * FROM after($$DELETE FROM live_texts WHERE doc = doc(); INSERT INTO live
 SELECT * FROM after($$DELETE FROM applied_clocks WHERE doc = doc(); INSERT INTO applied_clocks VALUES (doc(), user_key('bob'), 1234, 99)$$);
 SELECT * FROM after($$INSERT INTO named_versions VALUES (doc(), 'one', 65, user_key('alice'), now()), (doc(), 'two', 60, 77, now())$$);
 SELECT * FROM after($$INSERT INTO undone (doc, version, author, redo, first_version, last_version) VALUES (doc(), 60, user_key('bob'), false, 60, 61)$$);
-SELECT * FROM after($$INSERT INTO comments (id, doc, thread, author, body, created_at, anchor_version, anchor, quote) VALUES
-	('00000000-0000-0000-0000-000000000001', doc(), NULL, user_key('bob'), 'x', now(), 60, 'anchor', 'quote'),
-	('00000000-0000-0000-0000-000000000002', doc(), NULL, user_key('bob'), 'x', now(), NULL, NULL, NULL),
-	('00000000-0000-0000-0000-000000000003', doc(), '00000000-0000-0000-0000-000000000009', user_key('bob'), 'x', now(), NULL, NULL, NULL)$$);
+-- what foreign keys do not allow
+SELECT * FROM after($$SET LOCAL session_replication_role = replica; INSERT INTO comments (id, doc, thread, author, body, created_at, origin_version, origin, anchor_version, anchor, quote) VALUES
+	('00000000-0000-0000-0000-000000000001', doc(), NULL, user_key('bob'), 'x', now(), 50, 'origin', 60, 'anchor', 'quote'),
+	('00000000-0000-0000-0000-000000000002', doc(), NULL, user_key('bob'), 'x', now(), 1000, NULL, 1000, 'anchor', 'quote'),
+	('00000000-0000-0000-0000-000000000003', doc(), '00000000-0000-0000-0000-000000000009', user_key('bob'), 'x', now(), NULL, NULL, NULL, NULL, NULL)$$);
 
 -- all of them: what is left of a document that is not there, too
 SELECT * FROM verify_all() WHERE doc_id LIKE 'verified%';
