@@ -89,8 +89,8 @@ try_words(Oid config, text *body)
 }
 
 /* Those of the whole text, else of half of it, and so on. */
-static Datum
-make_words(Oid config, text *body)
+Datum
+live_text_words(Oid config, text *body)
 {
 	int	  bytes = VARSIZE_ANY_EXHDR(body);
 	Datum words = try_words(config, body);
@@ -113,7 +113,7 @@ live_text_write(int64 doc, int64 version, text *body, Oid config)
 	values[0] = Int64GetDatum(doc);
 	values[1] = Int64GetDatum(version);
 	values[2] = PointerGetDatum(body);
-	values[3] = make_words(config, body);
+	values[3] = live_text_words(config, body);
 	owner_sql_begin(&sql);
 	(void) owner_sql_execute("INSERT INTO collab.live_texts AS t (doc, version, updated_at, body, words)"
 							 " VALUES ($1, $2, pg_catalog.clock_timestamp(), $3, $4)"

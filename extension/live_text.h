@@ -15,4 +15,7 @@ extern int64 live_text_version(int64 doc, Snapshot snapshot);
  */
 extern void live_text_write(int64 doc, int64 version, text *body, Oid config);
 
+/* The tsvector that goes with a body. */
+extern Datum live_text_words(Oid config, text *body);
+
 #endif

@@ -1,17 +1,22 @@
 /* verify_events.c - every event of a document replayed, and what was derived from its content compared on the way. */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "tsearch/ts_type.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/timestamp.h"
 
 #include "delta_internal.h"
 #include "errors.h"
 #include "event_scan.h"
+#include "guc.h"
+#include "live_text.h"
 #include "owner_sql.h"
 #include "pg_alloc.h"
 #include "replay.h"
@@ -224,6 +229,22 @@ find_text(Verification *v, void *arg)
 		walk->text_pending = false;
 }
 
+/* Of the setting: words that were made with another configuration are not what a search expects, either. */
+static void
+compare_words(Verification *v, const Walk *walk, text *body, Datum stored)
+{
+	Oid		 config = get_ts_config_oid(stringToQualifiedNameList(guc_live_text_config), true);
+	TSVector words = DatumGetTSVector(stored);
+	TSVector expected;
+
+	if (!OidIsValid(config))
+		return;
+	expected = DatumGetTSVector(live_text_words(config, body));
+	if (VARSIZE(words) != VARSIZE(expected) || memcmp(words, expected, VARSIZE(words)) != 0)
+		verify_report(v, "live_texts", walk->version,
+					  "words are not those that configuration \"%s\" finds in the text", guc_live_text_config);
+}
+
 static void
 compare_text(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
 {
@@ -237,13 +258,14 @@ compare_text(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
 	pg_buf_check(&buf);
 	if (buf.size != VARSIZE_ANY_EXHDR(body) || memcmp(buf.data, VARDATA_ANY(body), buf.size) != 0)
 		verify_report(v, "live_texts", walk->version, "body is not the text of the document");
+	compare_words(v, walk, body, SPI_getbinval(row, desc, 2, &isnull));
 }
 
 static void
 read_text_row(Verification *v, void *arg)
 {
-	verify_rows(v, "SELECT body FROM collab.live_texts WHERE doc OPERATOR(pg_catalog.=) $1", compare_text,
-				arg);
+	verify_rows(v, "SELECT body, words FROM collab.live_texts WHERE doc OPERATOR(pg_catalog.=) $1",
+				compare_text, arg);
 }
 
 static void
@@ -474,15 +496,30 @@ step_over_cold(Verification *v, Walk *walk)
 
 /* ---- the walk ---- */
 
-/* The content that the oldest event was applied to: nothing, or what is left of a history that was deleted. */
+/* The event at the oldest version is still there: others name its id. What it changed is not. */
+static void
+read_floor(Verification *v, void *arg)
+{
+	Walk	   *walk = arg;
+	EventScan  *scan = event_scan_begin(&v->document, walk->version, walk->version, false, v->snapshot);
+	StoredEvent event;
+
+	if (!event_scan_next(scan, &event))
+		elog(ERROR, "event " INT64_FORMAT " of document \"%s\" is missing", walk->version, v->document.doc_id);
+	note_editor(v, walk, &event);
+	walk->before = event;
+	walk->before.op = NULL;
+	walk->known_before = true;
+	walk->event = store_event_id(&event);
+	event_scan_end(scan);
+}
+
+/* What the oldest event that is there was applied to: nothing, or what a history led to that was deleted. */
 static void
 start(Verification *v, Walk *walk)
 {
 	walk->version = v->document.first_version;
 	next_snapshot(v, walk, PG_INT64_MIN);
-	if (walk->snapshot.version < walk->version)
-		verify_report(v, "snapshots", walk->snapshot.version,
-					  "history up to version " INT64_FORMAT " was deleted", walk->version);
 	if (walk->version == 0)
 	{
 		make_content(v, walk);
@@ -490,10 +527,10 @@ start(Verification *v, Walk *walk)
 		walk->event = store_creation_id(&v->document);
 		/* an event's time has no more than milliseconds */
 		walk->before.created_at = v->document.created_at - v->document.created_at % 1000;
-		if (walk->snapshot.version == 0)
-			next_snapshot(v, walk, 0);
+		pass_snapshots(v, walk, 1);
 		return;
 	}
+	verify_step(v, "events", read_floor, walk);
 	check_snapshot(v, walk);
 	if (walk->replay == NULL)
 		verify_report(v, "snapshots", walk->version,

@@ -207,8 +207,8 @@ check_first_row(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
 	if (first <= segments->last)
 		verify_report(v, "events", first, "events up to version " INT64_FORMAT " are in another place, too",
 					  segments->last);
-	if (first <= v->document.first_version)
-		verify_report(v, "events", first, "history up to version " INT64_FORMAT " was deleted",
+	if (first < v->document.first_version)
+		verify_report(v, "events", first, "history below version " INT64_FORMAT " was deleted",
 					  v->document.first_version);
 }
 

@@ -76,6 +76,23 @@ SELECT * FROM after($$SET LOCAL session_replication_role = replica; INSERT INTO 
 	('00000000-0000-0000-0000-000000000002', doc(), NULL, user_key('bob'), 'x', now(), 1000, NULL, 1000, 'anchor', 'quote'),
 	('00000000-0000-0000-0000-000000000003', doc(), '00000000-0000-0000-0000-000000000009', user_key('bob'), 'x', now(), NULL, NULL, NULL, NULL, NULL)$$);
 
+-- a document whose older history was deleted
+SELECT create_document('verified.pruned');
+SELECT count(insert_text('verified.pruned', 0, i || ' ')) FROM generate_series(1, 90) i;
+UPDATE events SET created_at = now() - (100 - version) * interval '1 day', checksum = NULL WHERE doc = document_key('verified.pruned');
+UPDATE documents SET created_at = now() - interval '101 days' WHERE doc_id = 'verified.pruned';
+DELETE FROM snapshots WHERE doc = document_key('verified.pruned');
+SELECT fold('verified.pruned', 80);
+SELECT set_retention('verified.pruned', NULL, '15 days 12 hours');
+SELECT prune('verified.pruned');
+SELECT first_version FROM documents WHERE doc_id = 'verified.pruned';
+SELECT * FROM verify('verified.pruned');
+BEGIN;
+DELETE FROM snapshots WHERE doc = document_key('verified.pruned');
+DELETE FROM events WHERE doc = document_key('verified.pruned') AND version < 86;
+SELECT part, version, problem FROM verify('verified.pruned');
+ROLLBACK;
+
 -- all of them: what is left of a document that is not there, too
 SELECT * FROM verify_all() WHERE doc_id LIKE 'verified%';
 BEGIN;
@@ -96,5 +113,5 @@ RESET ROLE;
 REVOKE USAGE ON SCHEMA public FROM verify_stranger;
 DROP ROLE verify_stranger;
 
-SELECT drop_document('verified'), drop_document('verified.untouched');
+SELECT drop_document('verified'), drop_document('verified.untouched'), drop_document('verified.pruned');
 DROP FUNCTION after, doc;
