@@ -47,7 +47,7 @@ SELECT * FROM after($$UPDATE chunks SET payload = set_byte(payload, 100, get_byt
 SELECT * FROM after($$UPDATE chunks SET payload = '' WHERE doc = doc()$$);
 SELECT * FROM after($$UPDATE chunks SET last_version = 19, events = 19 WHERE doc = doc()$$);
 SELECT * FROM after($$UPDATE chunks SET raw_bytes = 1, checksum = 1, created_last = created_last + interval '1 s' WHERE doc = doc()$$);
-SELECT * FROM after($$INSERT INTO chunks SELECT doc, 5, 8, created_last, created_last, 4, raw_bytes, checksum, payload FROM chunks WHERE doc = doc()$$);
+SELECT * FROM after($$INSERT INTO chunks SELECT doc, 5, 8, created_last + interval '1 s', created_last + interval '1 s', 4, raw_bytes, checksum, payload FROM chunks WHERE doc = doc()$$);
 SELECT * FROM after($$DELETE FROM chunks WHERE doc = doc()$$);
 SELECT * FROM after($$UPDATE documents SET first_version = 4 WHERE key = doc()$$);
 SELECT * FROM after($$INSERT INTO thawed SELECT doc, 1, 20, now(), now(), 'x', 'payload' FROM chunks WHERE doc = doc()$$);
