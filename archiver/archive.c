@@ -229,9 +229,32 @@ move_document(Duty *duty, int64_t doc)
 	return outcome == OUTCOME_NOTHING && moved ? OUTCOME_DONE : outcome;
 }
 
-/* `skipped` counts documents that could not be moved. NOTHING: nothing (more) is due. */
+/* Documents that could not be moved: not tried again before the next time. */
+typedef struct Skipped
+{
+	int64_t *docs;
+	int		 count;
+} Skipped;
+
+static bool
+was_skipped(const Skipped *skipped, int64_t doc)
+{
+	for (int i = 0; i < skipped->count; i++)
+		if (skipped->docs[i] == doc)
+			return true;
+	return false;
+}
+
+static void
+skip(Skipped *skipped, int64_t doc)
+{
+	skipped->docs = util_realloc(skipped->docs, (size_t) (skipped->count + 1) * sizeof(int64_t));
+	skipped->docs[skipped->count++] = doc;
+}
+
+/* NOTHING: nothing (more) is due. */
 static Outcome
-move_round(Duty *duty, int *skipped)
+move_round(Duty *duty, Skipped *skipped)
 {
 	char	 least[24];
 	PgArg	 args[] = {PG_TEXT(decimal(least, duty->config->min_object_bytes)), age_argument(duty->config)};
@@ -251,10 +274,10 @@ move_round(Duty *duty, int *skipped)
 		docs[i] = pg_int8(duty->pg, i, 0);
 	for (int i = 0; i < count && result != OUTCOME_FAILED && !stop_requested(); i++)
 	{
-		Outcome outcome = move_document(duty, docs[i]);
+		Outcome outcome = was_skipped(skipped, docs[i]) ? OUTCOME_NOTHING : move_document(duty, docs[i]);
 
 		if (outcome == OUTCOME_SKIPPED)
-			++*skipped;
+			skip(skipped, docs[i]);
 		else if (outcome != OUTCOME_NOTHING)
 			result = outcome;
 	}
@@ -262,18 +285,21 @@ move_round(Duty *duty, int *skipped)
 	return result;
 }
 
-/* Garbage first: an object that is given up is not among those that are made now. */
+/* Garbage first: an object that is given up is not among those that are made now. `skipped` counts documents. */
 static Outcome
 work(Duty *duty, int *skipped)
 {
+	Skipped list = {NULL, 0};
 	Outcome outcome = remove_garbage(duty);
 
 	while (outcome != OUTCOME_FAILED && !stop_requested())
 	{
-		outcome = move_round(duty, skipped);
+		outcome = move_round(duty, &list);
 		if (outcome == OUTCOME_NOTHING)
 			break;
 	}
+	*skipped = list.count;
+	free(list.docs);
 	return outcome;
 }
 
