@@ -59,26 +59,31 @@ is_empty(const DirtySet *set)
 }
 
 /*
- * Without a lock: who sleeps said so under it, so a set that was filled before is looked at, and one that
- * is filled after it wakes him.
+ * Locks the set to add to it. What waits in it already has told the launcher that a worker is needed; he is
+ * told again only when he may start one, which he may not for a while after one that failed.
  */
-static void
-wake_worker(Slot *slot, bool asleep)
+static DirtySet *
+lock_set(Slot *slot, bool *tell_launcher)
 {
 	Post *post = &slot->posts[SLOT_WORKER];
 
-	if (post->pid == 0)
-	{
-		if (guc_worker && !post->starting && post->not_before <= GetCurrentTimestamp())
-			slot_wake_launcher();
-	}
-	else if (asleep)
-	{
-		Latch *latch = post->latch;
+	LWLockAcquire(slot->dirty_lock, LW_EXCLUSIVE);
+	*tell_launcher = post->pid == 0 && guc_worker && !post->starting &&
+					 (is_empty(&slot->dirty) || post->not_before <= GetCurrentTimestamp());
+	return &slot->dirty;
+}
 
-		if (latch != NULL)
-			SetLatch(latch);
-	}
+static void
+unlock_set(Slot *slot, bool tell_launcher)
+{
+	Latch *latch = slot->dirty.asleep ? slot->posts[SLOT_WORKER].latch : NULL;
+
+	slot->dirty.asleep = false;
+	LWLockRelease(slot->dirty_lock);
+	if (tell_launcher)
+		slot_wake_launcher();
+	else if (latch != NULL)
+		SetLatch(latch);
 }
 
 /* Runs after the commit record is on disk: nothing here may raise or allocate. */
@@ -86,19 +91,15 @@ void
 dirty_note(int number, const Change *changes, int count, bool everything)
 {
 	Slot	 *slot = &slot_memory->slots[number];
-	DirtySet *set = &slot->dirty;
-	bool	  asleep;
+	bool	  tell_launcher;
+	DirtySet *set = lock_set(slot, &tell_launcher);
 	int		  i;
 
-	LWLockAcquire(slot->dirty_lock, LW_EXCLUSIVE);
 	if (everything)
 		make_everything(set);
 	for (i = 0; i < count; i++)
 		add(set, changes[i].doc);
-	asleep = set->asleep;
-	set->asleep = false;
-	LWLockRelease(slot->dirty_lock);
-	wake_worker(slot, asleep);
+	unlock_set(slot, tell_launcher);
 }
 
 void
@@ -107,23 +108,19 @@ dirty_note_suspect(int64 doc)
 	int		  number = slots_mine();
 	Slot	 *slot;
 	DirtySet *set;
-	bool	  asleep;
+	bool	  tell_launcher;
 	int		  i;
 
 	if (number < 0)
 		return;
 	slot = &slot_memory->slots[number];
-	set = &slot->dirty;
-	LWLockAcquire(slot->dirty_lock, LW_EXCLUSIVE);
+	set = lock_set(slot, &tell_launcher);
 	for (i = 0; i < set->nsuspects; i++)
 		if (set->suspects[i] == doc)
 			break;
 	if (i == set->nsuspects && i < DIRTY_SUSPECTS)
 		set->suspects[set->nsuspects++] = doc;
-	asleep = set->asleep;
-	set->asleep = false;
-	LWLockRelease(slot->dirty_lock);
-	wake_worker(slot, asleep);
+	unlock_set(slot, tell_launcher);
 }
 
 bool

@@ -72,8 +72,7 @@ collab_notifier_main(Datum arg)
 	Oid			database;
 	Oid			role;
 
-	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(Oid));
-	memcpy(&role, MyBgworkerEntry->bgw_extra + sizeof(Oid), sizeof(Oid));
+	launcher_arguments(&database, &role);
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);

@@ -235,9 +235,10 @@ detach(int code, Datum arg)
 	else if (!retired)
 	{
 		/*
-		 * An error takes the process down, not what it had to do. Not at once, lest the same error
-		 * fills the log.
+		 * An error takes the process down, not what it had to do: what a worker had begun nobody would ask
+		 * for again. Not at once, lest the same error fills the log.
 		 */
+		post->wanted = my_process == SLOT_WORKER;
 		post->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
 	}
 	LWLockRelease(slot->lock);
