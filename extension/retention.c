@@ -8,6 +8,8 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "changes.h"
+#include "document_cache.h"
 #include "guc.h"
 #include "lock.h"
 #include "owner_sql.h"
@@ -77,6 +79,7 @@ set_retention(PG_FUNCTION_ARGS)
 	char			 nulls[] = "   ";
 	Datum			 values[lengthof(types)];
 	DocumentRow		 document;
+	StoredEvent		 head;
 	OwnerSql		 frame;
 	int				 i;
 
@@ -99,6 +102,10 @@ set_retention(PG_FUNCTION_ARGS)
 	(void) owner_sql_execute("UPDATE collab.documents SET fold_after = $2, keep_history = $3 WHERE key = $1",
 							 lengthof(types), types, values, nulls, false, SPI_OK_UPDATE);
 	owner_sql_end(&frame);
+
+	/* The worker looks at it again. Others take this for a hint that there may be a new version, and find none. */
+	document_cache_changed();
+	changes_note(document.key, store_head(document.key, GetActiveSnapshot(), &head) ? head.version : 0);
 	submit_leave();
 	PG_RETURN_VOID();
 }
