@@ -159,6 +159,19 @@ check_count(int64 doc)
 	return isnull ? PG_INT64_MAX : DatumGetInt64(lowest);
 }
 
+/* Keeps the document from being dropped, as the foreign key would; but says what is wrong when it is. */
+static void
+lock_row(const DocumentRow *document)
+{
+	Oid	  types[1] = {INT8OID};
+	Datum values[1] = {Int64GetDatum(document->key)};
+
+	if (owner_sql_execute(
+			"SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1 FOR KEY SHARE", 1, types,
+			values, NULL, false, SPI_OK_SELECT) == 0)
+		store_refuse_missing(document->doc_id, strlen(document->doc_id));
+}
+
 /* add_comment(doc_id, from, to, body, version) */
 PG_FUNCTION_INFO_V1(comment_add);
 Datum
@@ -190,6 +203,7 @@ comment_add(PG_FUNCTION_ARGS)
 	values[4] = Int64GetDatum(version);
 
 	owner_sql_begin(&frame);
+	lock_row(&document);
 	lowest = Min(check_count(document.key), version);
 	owner_sql_execute("INSERT INTO collab.comments"
 					  " (doc, author, body, created_at, origin_version, anchor_version, anchor, quote)"
@@ -256,6 +270,37 @@ require_author(Datum id, const CommentRow *row, int64 user, const char *may)
 						errdetail("Only its author may %s.", may)));
 }
 
+/*
+ * What a foreign key from replies to what they reply to would do. pg_dump takes one inside a table for a circle, and
+ * warns.
+ */
+static void
+lock_thread(const CommentRow *row)
+{
+	Oid	  types[1] = {UUIDOID};
+	Datum values[1] = {UUIDPGetDatum(&row->thread)};
+
+	if (owner_sql_execute("SELECT 1 FROM collab.comments c WHERE c.id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
+						  1, types, values, NULL, false, SPI_OK_SELECT) == 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("comment %s does not exist any more", id_text(values[0]))));
+}
+
+/* Those too that a transaction in REPEATABLE READ or above does not see: then it fails, with 40001. */
+static void
+delete_replies(Datum thread)
+{
+	Oid		   types[1] = {UUIDOID};
+	SPIPlanPtr plan =
+		SPI_prepare("DELETE FROM collab.comments c WHERE c.thread OPERATOR(pg_catalog.=) $1", 1, types);
+	int result = SPI_execute_snapshot(plan, &thread, NULL, GetLatestSnapshot(),
+									  IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot,
+									  false, true, 0);
+
+	if (result != SPI_OK_DELETE)
+		elog(ERROR, "%s from a deletion of replies", SPI_result_code_string(result));
+}
+
 /* reply(comment, body) */
 PG_FUNCTION_INFO_V1(comment_reply);
 Datum
@@ -274,6 +319,7 @@ comment_reply(PG_FUNCTION_ARGS)
 
 	owner_sql_begin(&frame);
 	require_comment(PG_GETARG_DATUM(0), &row);
+	lock_thread(&row);
 	(void) check_count(row.doc);
 	values[0] = Int64GetDatum(row.doc);
 	values[1] = UUIDPGetDatum(&row.thread);
@@ -390,6 +436,7 @@ comment_delete(PG_FUNCTION_ARGS)
 		require_author(id, &row, user, "delete it");
 		found = owner_sql_execute("DELETE FROM collab.comments c WHERE c.id OPERATOR(pg_catalog.=) $1", 1,
 								  types, &id, NULL, false, SPI_OK_DELETE) > 0;
+		delete_replies(id);
 	}
 	owner_sql_end(&frame);
 	submit_leave();

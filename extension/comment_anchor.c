@@ -215,6 +215,24 @@ write_back(const DocumentRow *document, const AdvanceSql *sql, int64 version)
 	comment_anchors_close(&anchors);
 }
 
+int64
+comment_lowest_version(int64 doc)
+{
+	Oid		 types[1] = {INT8OID};
+	Datum	 values[1] = {Int64GetDatum(doc)};
+	OwnerSql frame;
+	bool	 isnull;
+	Datum	 lowest;
+
+	owner_sql_begin(&frame);
+	owner_sql_execute("SELECT pg_catalog.min(c.anchor_version) FROM collab.comments c"
+					  " WHERE c.doc OPERATOR(pg_catalog.=) $1",
+					  1, types, values, NULL, false, SPI_OK_SELECT);
+	lowest = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	owner_sql_end(&frame);
+	return isnull ? PG_INT64_MAX : DatumGetInt64(lowest);
+}
+
 void
 comment_advance(const DocumentRow *document, int64 version)
 {

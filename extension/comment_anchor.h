@@ -46,6 +46,9 @@ extern bool comment_anchors_next(CommentAnchors *anchors);
 extern void comment_anchors_carry(CommentAnchors *anchors, int64 version, Snapshot snapshot);
 extern void comment_anchors_close(CommentAnchors *anchors);
 
+/* The lowest version at which a range of the document's comments is stored; PG_INT64_MAX: it has none. */
+extern int64 comment_lowest_version(int64 doc);
+
 /*
  * Writes the ranges of all comments that are stored at an earlier version as they are at this one. The document
  * at that version must still be readable from the version of the oldest comment on.

@@ -6,6 +6,7 @@
 
 extern const WorkerDuty duty_text;
 extern const WorkerDuty duty_snapshot;
+extern const WorkerDuty duty_anchor;
 extern const WorkerDuty duty_fold;
 extern const WorkerDuty duty_prune;
 

@@ -64,10 +64,10 @@ write_snapshot(const DocumentRow *document, HeadContent *content)
 
 /*
  * The next step of a document, in a transaction: at most one snapshot. True: there is more to do, because its newest snapshot is
- * so far away that those in between are missing, too.
+ * so far away that those in between are missing, too. `written`, false before: there is a new one.
  */
 static bool
-step(const DocumentRow *document)
+step(const DocumentRow *document, bool *written)
 {
 	Snapshot			snapshot = GetActiveSnapshot();
 	StoredEvent			head;
@@ -90,8 +90,8 @@ step(const DocumentRow *document)
 	if (target < head.version ||
 		snapshot_due(at->version - at->since, at->since_bytes, replay_bytes(head_content_replay(content)),
 					 guc_snapshot_interval))
-		return write_snapshot(document, content) && target < head.version;
-	return false;
+		*written = write_snapshot(document, content);
+	return *written && target < head.version;
 }
 
 static TimestampTz
@@ -106,6 +106,7 @@ run(void)
 		DocumentRow document;
 		WorkerClaim claim = worker_claim(DUTY, known->key, &document);
 		bool		more = false;
+		bool		written = false;
 
 		if (claim == CLAIM_BUSY)
 			documents_put(known, QUEUE_SNAPSHOT,
@@ -115,8 +116,10 @@ run(void)
 			if (known->repair)
 				repair(&document);
 			known->repair = false;
-			more = step(&document);
+			more = step(&document, &written);
 			worker_release();
+			if (written)
+				documents_put(known, QUEUE_ANCHOR, 0);
 		}
 		if (more)
 			documents_put(known, QUEUE_SNAPSHOT, 0);

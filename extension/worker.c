@@ -32,7 +32,7 @@
 #include "worker_journal.h"
 #include "worker_state.h"
 
-static const WorkerDuty *const duties[] = {&duty_text, &duty_snapshot, &duty_fold, &duty_prune};
+static const WorkerDuty *const duties[] = {&duty_text, &duty_snapshot, &duty_anchor, &duty_fold, &duty_prune};
 
 /* What it is doing, for messages about errors. */
 static const char *current_duty = NULL;

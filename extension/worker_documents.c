@@ -142,12 +142,10 @@ documents_next(DocumentQueue queue, TimestampTz *due)
 }
 
 static void
-put_in_all(WorkerDocument *document)
+put_changed(WorkerDocument *document)
 {
-	int i;
-
-	for (i = 0; i < DOCUMENT_QUEUES; i++)
-		documents_put(document, i, 0);
+	documents_put(document, QUEUE_TEXT, 0);
+	documents_put(document, QUEUE_SNAPSHOT, 0);
 }
 
 bool
@@ -283,7 +281,7 @@ take(TimestampTz now)
 	}
 	take_next = TimestampTzPlusMilliseconds(now, guc_worker_delay);
 	for (i = 0; i < taken.count; i++)
-		put_in_all(find(taken.keys[i]));
+		put_changed(find(taken.keys[i]));
 	for (i = 0; i < taken.nsuspects; i++)
 	{
 		WorkerDocument *document = find(taken.suspects[i]);

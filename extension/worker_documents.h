@@ -11,10 +11,11 @@
 typedef enum DocumentQueue
 {
 	QUEUE_TEXT,
-	QUEUE_SNAPSHOT
+	QUEUE_SNAPSHOT,
+	QUEUE_ANCHOR /* only after a snapshot */
 } DocumentQueue;
 
-#define DOCUMENT_QUEUES 2
+#define DOCUMENT_QUEUES 3
 
 /* What is known may be old: a duty looks for itself. */
 typedef struct WorkerDocument

@@ -404,7 +404,6 @@ CREATE TABLE collab.comments (
 	CONSTRAINT comments_pkey PRIMARY KEY (doc, id),
 	CONSTRAINT comments_id_key UNIQUE (id),
 	CONSTRAINT comments_doc_fkey FOREIGN KEY (doc) REFERENCES collab.documents (key) ON DELETE CASCADE,
-	CONSTRAINT comments_thread_fkey FOREIGN KEY (thread) REFERENCES collab.comments (id) ON DELETE CASCADE,
 	CONSTRAINT comments_thread_or_range CHECK ((thread IS NULL)
 		OPERATOR(pg_catalog.=) (origin_version IS NOT NULL AND anchor_version IS NOT NULL AND anchor IS NOT NULL AND quote IS NOT NULL))
 );
@@ -427,7 +426,6 @@ COMMENT ON COLUMN collab.comments.quote IS 'text of the range when the comment w
 COMMENT ON CONSTRAINT comments_pkey ON collab.comments IS 'the comments of a document stand together';
 COMMENT ON CONSTRAINT comments_id_key ON collab.comments IS 'a comment is found by its id';
 COMMENT ON CONSTRAINT comments_doc_fkey ON collab.comments IS 'comments go with their document';
-COMMENT ON CONSTRAINT comments_thread_fkey ON collab.comments IS 'replies go with what they reply to';
 COMMENT ON CONSTRAINT comments_thread_or_range ON collab.comments IS 'a comment has a range, a reply has none';
 COMMENT ON INDEX collab.comments_thread IS 'replies of a thread';
 ALTER TABLE collab.comments ALTER COLUMN body SET STATISTICS 0, ALTER COLUMN quote SET STATISTICS 0,

@@ -41,8 +41,19 @@ test('a standby shows what the primary committed', async () =>
 	assert.equal(copy.sql(`SELECT kind, version FROM collab.open_document('doc', 'alice', 1, NULL, NULL, 0, 10)`), 'snapshot|2');
 });
 
+test('comments are read there, with their ranges', async () =>
+{
+	db.sql(`SELECT collab.create_document('said', 'some text'), collab.add_comment('said', 5, 9, 'text')`);
+	db.sql(`SELECT collab.insert_text('said', 0, 'here is ')`);
+	await until(() => copy.sql(`SELECT count(*) FROM collab.documents WHERE doc_id = 'said'`) === '1' && copy.sql(`SELECT collab.text('said')`) === 'here is some text', 'the edit');
+	assert.equal(copy.sql(`SELECT body, "from", "to", quote, state FROM collab.comments('said')`), 'text|13|17|text|anchored');
+});
+
 test('every function that writes says that it cannot', () =>
 {
+	const id = `'00000000-0000-0000-0000-000000000000'`;
+	for (const call of [`add_comment('doc', 0, 1, 'x')`, `reply(${id}, 'x')`, `edit_comment(${id}, 'x')`, `resolve_comment(${id})`, `reopen_comment(${id})`, `delete_comment(${id})`])
+		assert.throws(() => copy.sql(`SELECT collab.${call}`), /25006.*cannot execute collab\.[a-z_]+\(\) in a read-only transaction/, call);
 	for (const call of [`submit('doc', '[]')`, `create_document('x')`, `drop_document('doc')`, `insert_text('doc', 0, 'x')`, `delete_text('doc', 0, 1)`,
 		`replace_text('doc', 'a', 'b')`, `submit_batch('{doc}', '{alice}', '{1}', '{1}', '{0}', '{NULL}', '{1}', '{[]}')`])
 		assert.throws(() => copy.sql(`SELECT collab.${call}`), /25006.*cannot execute collab\.[a-z_]+\(\) in a read-only transaction/, call);

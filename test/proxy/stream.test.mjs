@@ -353,6 +353,30 @@ test('a document that is dropped: OT004 and 4404, and a new one of the same name
 	assert.equal(again.messages.find((m) => m.type === 'snapshot').reason, 'OT010');
 });
 
+test('a document whose row is deleted, by SQL or by a foreign key of an application, is closed as well', async () =>
+{
+	stand.sql(`CREATE TABLE projects (doc_id text PRIMARY KEY)`);
+	for (const deletion of ['DELETE FROM collab.documents WHERE doc_id = ', 'DELETE FROM projects WHERE doc_id = '])
+	{
+		const id = stand.document();
+		stand.sql(`INSERT INTO projects VALUES ('${id}')`);
+		if (deletion.includes('projects'))
+			stand.sql(`ALTER TABLE collab.documents ADD CONSTRAINT of_project FOREIGN KEY (doc_id) REFERENCES projects ON DELETE CASCADE NOT VALID`);
+		const alice = await stand.socket(id, 'alice', { site: 5 });
+		const bob = await stand.socket(id, 'bob', { site: 6 });
+		alice.send(insert(alice, 1, 'x'));
+		await alice.next('ack');
+		stand.sql(`${deletion}'${id}'`);
+		for (const socket of [alice, bob])
+		{
+			assert.equal((await socket.next('error')).code, 'OT004');
+			assert.equal((await socket.closing()).code, 4404);
+		}
+		assert.equal(stand.sql(`SELECT count(*) FROM collab.events WHERE doc = collab.document_key('${id}')`), '0');
+	}
+	stand.sql(`ALTER TABLE collab.documents DROP CONSTRAINT of_project; DROP TABLE projects`);
+});
+
 test('a large document and a large operation', async () =>
 {
 	const text = 'Lorem ipsum 😀 '.repeat(40000);
