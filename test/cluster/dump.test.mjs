@@ -5,6 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database, projectDir, startCluster } from '../lib/cluster.mjs';
+import { CATALOG } from './catalog.mjs';
+import { until } from './listen.mjs';
 
 let source;
 let target;
@@ -13,15 +15,29 @@ let expected;
 
 /* Everything that must survive, as text that no setting changes. */
 const PORTRAIT = `
-	SET TIME ZONE 'UTC'; SET DATESTYLE = 'ISO'; SET extra_float_digits = 1; SET bytea_output = 'hex';
+	SET TIME ZONE 'UTC'; SET DATESTYLE = 'ISO'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET IntervalStyle = 'postgres';
 	SELECT 'document', to_jsonb(d) FROM collab.documents d ORDER BY d.key;
 	SELECT 'user', to_jsonb(u) FROM collab.users u ORDER BY u.key;
 	SELECT 'leaf', e.tableoid::regclass, count(*), sum(e.version) FROM collab.events e GROUP BY 1, 2 ORDER BY 2;
 	SELECT 'event', e.doc, e.version, e.site, e.clock, e.base_version, e.author, e.length, extract(epoch FROM e.created_at), e.astral, e.op,
 		md5(collab.delta_send(e.op)) FROM collab.events e ORDER BY e.doc, e.version;
+	SELECT 'chunk', c.* FROM collab.chunks c ORDER BY c.doc, c.first_version;
+	SELECT 'snapshot', s.* FROM collab.snapshots s ORDER BY s.doc, s.version;
+	SELECT 'text', t.* FROM collab.live_texts t ORDER BY t.doc;
+	SELECT 'found', s.doc_id, s.version, s.body FROM collab.search('here | there') s ORDER BY 2;
+	SELECT 'clock', c.* FROM collab.applied_clocks c ORDER BY 2, 3, 4;
+	SELECT 'comment', c.* FROM collab.comments c ORDER BY c.id;
+	SELECT 'range', c.* FROM collab.documents d, LATERAL collab.comments(d.doc_id) c ORDER BY c.comment;
+	SELECT 'name', n.* FROM collab.named_versions n ORDER BY 2, 3;
+	SELECT 'undone', u.* FROM collab.undone u ORDER BY 2, 3;
+	SELECT 'archive', a.* FROM collab.archives a ORDER BY 2, 3;
+	SELECT 'garbage', g.* FROM collab.archive_garbage g ORDER BY 2;
 	SELECT 'content', d.doc_id, v, collab.document(d.doc_id, v), collab.text(d.doc_id, v)
-	FROM collab.documents d, LATERAL generate_series(0, (SELECT coalesce(max(version), 0) FROM collab.events WHERE doc = d.key)) v ORDER BY d.doc_id, v;
-	SELECT 'id', d.doc_id, e.version, e.event FROM collab.documents d, LATERAL collab.events_since(d.doc_id, 0) e ORDER BY 2, 3`;
+	FROM collab.documents d, LATERAL generate_series(d.first_version, (SELECT coalesce(max(version), 0) FROM collab.events WHERE doc = d.key)) v ORDER BY d.doc_id, v;
+	SELECT 'history', d.doc_id, h.* FROM collab.documents d, LATERAL collab.history(d.doc_id) h WHERE d.doc_id IN ('doc-1', 'doc-2', 'doc-3', 'folded', 'pruned') ORDER BY d.doc_id, h.first_version;
+	SELECT 'blame', d.doc_id, b.* FROM collab.documents d, LATERAL collab.blame(d.doc_id) b WHERE d.doc_id IN ('doc-1', 'doc-2', 'doc-3', 'folded', 'pruned') ORDER BY d.doc_id, b."from";
+	SELECT 'problem', v.* FROM collab.verify_all() v;
+	SELECT 'id', d.doc_id, e.version, e.event FROM collab.documents d, LATERAL collab.events_since(d.doc_id, d.first_version) e ORDER BY 2, 3`;
 
 function tool(cluster, name, args, options = {})
 {
@@ -43,8 +59,27 @@ before(async () =>
 			array_fill(convert_to('[{"insert":{"image":"x","n":1e300}},{"retain":3,"attributes":{"italic":null}},{"delete":1}]', 'UTF8'), ARRAY[120]));
 		SELECT collab.create_document('empty'), collab.create_document('A.b_c~-9'), collab.create_document('large', repeat('lorem ipsum 😀 ', 30000));
 		SELECT collab.delete_text('large', 15000, 100000);
-		SELECT collab.drop_document('doc-60')`);
-	expected = db.sql(PORTRAIT);
+		SELECT collab.drop_document('doc-60');
+		SET collab.user_id = 'alice';
+		SELECT collab.create_document('folded', 'begins here '), collab.create_document('pruned', 'begins there ');
+		SELECT count(collab.insert_text('folded', i % 9, 'f' || i)), count(collab.insert_text('pruned', i % 9, 'p' || i)) FROM generate_series(1, 250) i;
+		SELECT collab.add_comment('folded', 3, 9, 'about this'), collab.add_comment('doc-3', 0, 8, 'and that');
+		SELECT collab.reply(c.id, 'indeed') FROM collab.comments c;
+		SELECT collab.undo('folded'), collab.redo('folded'), collab.undo('doc-3');
+		INSERT INTO collab.named_versions SELECT collab.document_key('folded'), 'first draft', 100, collab.user_key('alice'), now();
+		SELECT collab.fold('folded', 120), collab.fold('folded', 200), collab.fold('doc-1'), collab.fold('doc-2');
+		SELECT collab.set_retention('folded', '2 months 3 days', NULL);
+		UPDATE collab.events SET created_at = created_at - interval '100 days', checksum = NULL WHERE doc = collab.document_key('pruned') AND version < 150;
+		UPDATE collab.documents SET created_at = created_at - interval '101 days' WHERE doc_id = 'pruned';
+		DELETE FROM collab.snapshots WHERE doc = collab.document_key('pruned')`);
+	db.sql(`SELECT collab.set_retention('pruned', NULL, '50 days')`);
+	assert.equal(db.sql(`SELECT collab.prune('pruned')`), '148');
+	/* the worker has done what it had to do, and nothing more changes */
+	await until(() => db.sql('SELECT count(*) FROM (SELECT DISTINCT doc FROM collab.events EXCEPT SELECT doc FROM collab.live_texts) late') === '0' &&
+		(expected = db.sql(PORTRAIT)) === db.sql(`SELECT pg_sleep(1.5); ${PORTRAIT}`).replace(/^\n/, ''), 'a quiet database', 60000);
+	for (const kind of ['chunk', 'snapshot', 'text', 'found', 'clock', 'comment', 'range', 'name', 'undone', 'history', 'blame'])
+		assert.ok(new RegExp(`^${kind}\\|`, 'm').test(expected), `there is a ${kind}`);
+	assert.doesNotMatch(expected, /^problem/m);
 	assert.ok(expected.split('\n').length > 60 * 8);
 
 	/* another cluster, where everything that a restore could lean on is different */
@@ -79,8 +114,11 @@ test('pg_dump -Fc and pg_restore', () =>
 	tool(target, 'pg_restore', ['--exit-on-error', '-d', target.conninfo('custom'), file]);
 	const restored = check('custom');
 
-	/* who was where goes on there, and what was sent before is recognised */
+	/* what belongs to it, who owns it, who may do what, which rows whom shows a policy */
 	target.sql(readFileSync(join(projectDir, 'deploy/roles.sql'), 'utf8'), { database: 'custom' });
+	assert.deepEqual(restored.sql(CATALOG).split('\n'), db.sql(CATALOG).split('\n'));
+
+	/* who was where goes on there, and what was sent before is recognised */
 	assert.equal(restored.sql(`SET collab.max_document_units = 1000000;
 		SELECT piece, status, version FROM collab.submit_batch('{doc-3}', '{user 3}', '{1003}', '{9007199254740990}', '{1}', '{NULL}', '{2}',
 			array_fill(convert_to('[{"insert":{"image":"x","n":1e300}},{"retain":3,"attributes":{"italic":null}},{"delete":1}]', 'UTF8'), ARRAY[2]))`),
