@@ -102,13 +102,13 @@ lock_worker(void)
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Only looks: who took it to see whether he can would keep a worker from it that starts at this moment. */
 bool
 lock_worker_is_free(void)
 {
 	LOCKTAG tag = lock_tag(0, WORKER_CLASS);
-	int		count;
 
-	(void) GetLockConflicts(&tag, ShareLock, &count);
-	return count == 0;
+	if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	LockRelease(&tag, ShareLock, false);
+	return true;
 }

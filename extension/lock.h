@@ -38,7 +38,10 @@ typedef enum ArchiverDuty
 extern bool lock_archiver(ArchiverDuty duty);
 extern bool lock_archiver_present(void);
 
-/* The one worker of the database holds this until it ends. Does not wait. */
+/*
+ * The one worker of the database holds this until it ends. Does not wait. Who asks whether it is free
+ * holds it for an instant: a worker that does not get it tries again.
+ */
 extern bool lock_worker(void);
 extern bool lock_worker_is_free(void);
 

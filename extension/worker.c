@@ -197,24 +197,41 @@ wait_for_starter(void)
 	CommitTransactionCommand();
 }
 
+/* False: there is a worker, not only somebody who looks whether there is one. */
+static bool
+lock_database(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 20; tries++)
+	{
+		bool locked;
+
+		StartTransactionCommand();
+		locked = lock_worker();
+		CommitTransactionCommand();
+		if (locked)
+			return true;
+		pg_usleep(20 * 1000L);
+	}
+	return false;
+}
+
 /* One worker per database, with shared memory or without. */
 static void
 claim_database(int slot, Oid database)
 {
-	bool free;
-
 	if (slot >= 0)
 	{
 		slots_on_detach(leave_slot);
 		if (!slots_attach(slot, SLOT_WORKER, database))
 			proc_exit(0);
 	}
+	if (!lock_database())
+		proc_exit(0);
 	StartTransactionCommand();
-	free = lock_worker();
 	strlcpy(database_name, get_database_name(database), sizeof(database_name));
 	CommitTransactionCommand();
-	if (!free)
-		proc_exit(0);
 	worker_state_started();
 	/* It is looked at soon enough. */
 	if (slot >= 0)

@@ -508,10 +508,11 @@ REVOKE ALL ON FUNCTION collab.start_workers(), collab.release_document(text), co
 
 CREATE VIEW collab.quarantine_list WITH (security_invoker = true, security_barrier = true) AS
 	SELECT d.doc_id, q.duty, q.failures,
-		q.failures OPERATOR(pg_catalog.>=) pg_catalog.current_setting('collab.quarantine_after')::pg_catalog.int4
-			AND pg_catalog.current_setting('collab.quarantine_after')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0 AS quarantined,
+		q.failures OPERATOR(pg_catalog.>=) s.after AND s.after OPERATOR(pg_catalog.>) 0 AS quarantined,
 		q.sqlstate, q.message, q.last_at
-	FROM collab.quarantine q LEFT JOIN collab.documents d ON d.key OPERATOR(pg_catalog.=) q.doc;
+	FROM collab.quarantine q LEFT JOIN collab.documents d ON d.key OPERATOR(pg_catalog.=) q.doc,
+		-- null in a session that has not loaded the library
+		COALESCE(pg_catalog.current_setting('collab.quarantine_after', true)::pg_catalog.int4, 3) AS s (after);
 COMMENT ON VIEW collab.quarantine_list IS 'documents on which the worker failed the last time';
 COMMENT ON COLUMN collab.quarantine_list.doc_id IS 'id of the document';
 COMMENT ON COLUMN collab.quarantine_list.duty IS 'what the worker was doing';

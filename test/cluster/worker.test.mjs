@@ -12,7 +12,6 @@ before(async () =>
 {
 	cluster = await startCluster({ preload: true, settings: { max_worker_processes: 16, max_prepared_transactions: 5 } });
 	db = cluster.createDatabase('one');
-	await worker(db).catch(() => {});
 });
 
 after(() => cluster?.destroy());
@@ -149,25 +148,41 @@ test('a failure that is followed by a success counts no more', async () =>
 	await until(() => db.sql(`SELECT count(*) FROM collab.quarantine_list`) === '0', 'no failure', 30000);
 });
 
-test('a worker that is killed in the middle of a document is no reason to give that document up at once', async () =>
+/* Kills the worker, and with it all sessions, while it is in the middle of a document: it waits for the table. */
+async function killAt(id)
 {
-	db.sql(`SELECT collab.create_document('held', 'hello')`);
-	await found(db, 'held', 'hello');
 	const pid = await worker(db);
-	/* it waits for the table in the middle of its duty */
 	const blocker = db.session();
 	await blocker.query('BEGIN');
 	await blocker.query('LOCK TABLE collab.live_texts IN SHARE MODE');
-	db.sql(`SELECT collab.insert_text('held', 0, 'kiwi ')`);
+	db.sql(`SELECT collab.insert_text('${id}', 0, 'kiwi ')`);
 	await until(() => db.sql(`SELECT wait_event_type FROM pg_stat_activity WHERE pid = ${pid}`) === 'Lock', 'a worker that is stuck');
 	process.kill(pid, 'SIGKILL');
 	await sleep(300);
 	await until(() => { try { return db.sql('SELECT 1'); } catch { return false; } }, 'the server', 30000);
 	await blocker.close().catch(() => {});
+}
+
+test('a worker that is killed in the middle of a document is no reason to give that document up at once', async () =>
+{
+	db.sql(`SELECT collab.create_document('held', 'hello')`);
+	await found(db, 'held', 'hello');
+	await killAt('held');
 	await found(db, 'held', 'kiwi', 60000);
 	assert.match(cluster.logTail(1e6), /background worker "collab worker" \(PID \d+\) was terminated by signal 9/);
 	/* it was noted, and forgotten with the success */
 	assert.equal(db.sql('SELECT count(*) FROM collab.quarantine_list'), '0');
+});
+
+test('a document at which the worker is killed again and again is left out, so that the server can live', async () =>
+{
+	setting('collab.quarantine_after', 1);
+	await until(() => db.sql('SHOW collab.quarantine_after') === '1', 'the setting');
+	await killAt('held');
+	assert.match(await until(() => db.sql(`SELECT failures, quarantined, duty, sqlstate FROM collab.quarantine_list WHERE doc_id = 'held'`), 'the quarantine', 30000), /^1\|t\|text\|57P02$/);
+	setting('collab.quarantine_after', null);
+	db.sql(`SELECT collab.release_document('held')`);
+	await until(() => db.sql(`SELECT body = collab.text('held') FROM collab.live_texts t JOIN collab.documents d ON d.key = t.doc WHERE doc_id = 'held'`) === 't', 'its text', 30000);
 });
 
 test('a broken snapshot is never served, is reported, and is made anew', async () =>
