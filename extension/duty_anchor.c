@@ -32,12 +32,8 @@ run(void)
 	while ((known = documents_next(QUEUE_ANCHOR, &due)) != NULL)
 	{
 		DocumentRow document;
-		WorkerClaim claim = worker_claim(DUTY, known->key, &document);
 
-		if (claim == CLAIM_BUSY)
-			documents_put(known, QUEUE_ANCHOR,
-						  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WORKER_BUSY_MS));
-		if (claim == CLAIM_OK)
+		if (documents_claim(known, QUEUE_ANCHOR, DUTY, &document))
 		{
 			advance(&document);
 			worker_release();

@@ -104,14 +104,10 @@ run(void)
 	while ((known = documents_next(QUEUE_SNAPSHOT, &due)) != NULL)
 	{
 		DocumentRow document;
-		WorkerClaim claim = worker_claim(DUTY, known->key, &document);
-		bool		more = false;
 		bool		written = false;
+		bool		more;
 
-		if (claim == CLAIM_BUSY)
-			documents_put(known, QUEUE_SNAPSHOT,
-						  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WORKER_BUSY_MS));
-		if (claim == CLAIM_OK)
+		if (documents_claim(known, QUEUE_SNAPSHOT, DUTY, &document))
 		{
 			if (known->repair)
 				repair(&document);
@@ -120,9 +116,9 @@ run(void)
 			worker_release();
 			if (written)
 				documents_put(known, QUEUE_ANCHOR, 0);
+			if (more)
+				documents_put(known, QUEUE_SNAPSHOT, 0);
 		}
-		if (more)
-			documents_put(known, QUEUE_SNAPSHOT, 0);
 		if (worker_budget_used(start))
 			return TIMESTAMP_NOW;
 	}

@@ -83,16 +83,9 @@ run(void)
 	while ((known = documents_next(QUEUE_TEXT, &due)) != NULL)
 	{
 		DocumentRow document;
-		WorkerClaim claim;
 		size_t		bytes;
 
-		if (!guc_live_text)
-			continue;
-		claim = worker_claim(DUTY, known->key, &document);
-		if (claim == CLAIM_BUSY)
-			documents_put(known, QUEUE_TEXT,
-						  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WORKER_BUSY_MS));
-		if (claim == CLAIM_OK)
+		if (guc_live_text && documents_claim(known, QUEUE_TEXT, DUTY, &document))
 		{
 			bytes = write_text(&document);
 			worker_release();

@@ -141,6 +141,19 @@ documents_next(DocumentQueue queue, TimestampTz *due)
 	return NULL;
 }
 
+bool
+documents_claim(WorkerDocument *document, DocumentQueue queue, const char *duty, DocumentRow *out)
+{
+	WorkerClaim claim = worker_claim(duty, document->key, out);
+
+	if (claim == CLAIM_BUSY)
+		documents_put(document, queue, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WORKER_BUSY_MS));
+	/* Nothing changes in it when it is released: the next look at all documents has to find it. */
+	if (claim == CLAIM_QUARANTINED)
+		document->seen = -1;
+	return claim == CLAIM_OK;
+}
+
 static void
 put_changed(WorkerDocument *document)
 {

@@ -7,6 +7,8 @@
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
 
+#include "store.h"
+
 /* Duties that look at documents when these change. */
 typedef enum DocumentQueue
 {
@@ -42,6 +44,12 @@ extern bool documents_all_done(void);
  * there will be one.
  */
 extern WorkerDocument *documents_next(DocumentQueue queue, TimestampTz *due);
+
+/*
+ * worker_claim() of a document that documents_next() gave. False: it is not to be looked at now; where somebody else is at it,
+ * it is in the queue again.
+ */
+extern bool documents_claim(WorkerDocument *document, DocumentQueue queue, const char *duty, DocumentRow *out);
 
 /* Puts a document into a queue (again), not to be given out before a time. */
 extern void documents_put(WorkerDocument *document, DocumentQueue queue, TimestampTz not_before);
