@@ -119,6 +119,36 @@ test('an edit in SQL arrives in both editors, within 50 ms of its commit when no
   await page.close();
 });
 
+test('a comment whose text is deleted in an editor comes back with that editor\'s undo, whatever was typed there meanwhile', async () => {
+  const { page, desks } = await visit('comment');
+  const [ada, grace] = desks;
+  await Promise.all(desks.map(saved));
+  const comment = () => stack.sql(`SELECT substr(collab.text('comment'), ("from" + 1)::int, ("to" - "from")::int), state FROM collab.comments('comment')`);
+  stack.sql(`SELECT collab.add_comment('comment', 12, 24, 'Which document?')`);
+  assert.equal(comment(), 'one document|anchored');
+
+  await ada.editor.click();
+  await page.evaluate(() => window.collab.editors[0].setSelection(10, 14));
+  await page.keyboard.press('Backspace');
+  await agree('comment', desks);
+  assert.equal(comment(), '|orphaned');
+  await grace.editor.click();
+  await page.evaluate(() => window.collab.editors[1].setSelection(10, 0));
+  await page.keyboard.type(' and more');
+  await agree('comment', desks);
+  assert.equal(comment(), '|orphaned');
+
+  await ada.editor.focus();
+  await page.keyboard.press('Control+z');
+  await agree('comment', desks);
+  assert.match(stack.text('comment'), /one document/);
+  assert.equal(comment(), 'one document|anchored');
+  await page.keyboard.press('Control+Shift+z');
+  await agree('comment', desks);
+  assert.equal(comment(), '|orphaned');
+  await page.close();
+});
+
 test('offline: edits wait, are counted, and arrive with the switch', async () => {
   const { page, desks } = await visit('offline');
   const [ada, grace] = desks;
