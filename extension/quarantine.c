@@ -3,6 +3,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -212,6 +213,7 @@ quarantine_release(PG_FUNCTION_ARGS)
 	OwnerSql		 sql;
 	uint64			 released;
 
+	PreventCommandIfReadOnly("collab.release_document()");
 	store_document_require(VARDATA_ANY(doc_id), VARSIZE_ANY_EXHDR(doc_id), GetActiveSnapshot(), &document);
 	values[0] = Int64GetDatum(document.key);
 	owner_sql_begin(&sql);

@@ -71,7 +71,9 @@ is_ours_to_report(int code)
 static char *
 error_text(const ErrorData *error)
 {
-	return error->detail == NULL ? pstrdup(error->message) : psprintf("%s: %s", error->message, error->detail);
+	const char *more = error->detail != NULL ? error->detail : error->hint;
+
+	return more == NULL ? pstrdup(error->message) : psprintf("%s: %s", error->message, more);
 }
 
 bool
