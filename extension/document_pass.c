@@ -33,6 +33,7 @@ begin_pass(DocumentPass *pass, TimestampTz now)
 {
 	pass->running = true;
 	pass->changes = changes;
+	pass->setting = guc_fold_after;
 	pass->hurried = false;
 	pass->from = PG_INT64_MIN;
 	pass->began = now;
@@ -115,7 +116,7 @@ document_pass_next(DocumentPass *pass, AgingDocument *out, TimestampTz *due)
 	if (!registered)
 		CacheRegisterRelcacheCallback(note_change, (Datum) 0);
 	registered = true;
-	if (pass->changes != changes)
+	if (pass->changes != changes || pass->setting != guc_fold_after)
 		pass->next = pass->earliest;
 	if (pass->at >= pass->count && !pass->running && now >= pass->next)
 		begin_pass(pass, now);

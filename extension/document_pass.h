@@ -35,6 +35,7 @@ typedef struct DocumentPass
 	TimestampTz	  next;		/* when the next one begins */
 	TimestampTz	  earliest; /* if retentions changed */
 	uint64		  changes;	/* as they were when the pass began */
+	int			  setting;	/* collab.fold_after, as it was then */
 	int64		  youngest; /* the shortest age that makes something old, in microseconds */
 	int			  count;
 	int			  at;
@@ -44,7 +45,8 @@ typedef struct DocumentPass
 /*
  * The next document that is due, in no transaction. False: there was none among the next few, the pass is over,
  * or it is not yet time for one; `due` is when to ask again. Passes are as far apart as a quarter of the shortest age, but not closer than a second or
- * twenty times their own length, and an hour at most; what collab.set_retention() changes brings the next one at once.
+ * twenty times their own length, and an hour at most; a change of
+ * collab.set_retention() or of the setting brings the next one at once.
  */
 extern bool document_pass_next(DocumentPass *pass, AgingDocument *out, TimestampTz *due);
 
