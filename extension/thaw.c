@@ -24,9 +24,9 @@
 #include "owner_sql.h"
 #include "thaw.h"
 
-/* How often a waiting reader looks, in milliseconds, and every how many looks it asks whether the archiver gave up. */
+/* How often a waiting reader looks, in milliseconds, and every how many looks it asks whether waiting is in vain. */
 #define LOOK_INTERVAL 20
-#define LOOKS_PER_COMPLAINT 25
+#define LOOKS_PER_QUESTION 25
 
 enum
 {
@@ -166,6 +166,21 @@ refuse_late(const ArchiveRow *segment)
 		 present ? errhint("Try again, or raise collab.thaw_timeout.") : errhint("Start collab-archiver.")));
 }
 
+/* The document was dropped, or this history of it deleted: the object will not come, or is gone already. */
+static void
+check_still_there(const ArchiveRow *segment)
+{
+	ArchiveRow now;
+
+	if (archive_find(segment->doc, segment->first_version, SnapshotSelf, &now) &&
+		strcmp(now.object, segment->object) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_SNAPSHOT_TOO_OLD),
+					errmsg("history in cold storage was deleted while it was being read: versions " INT64_FORMAT
+						   " to " INT64_FORMAT,
+						   segment->first_version, segment->last_version)));
+}
+
 static void
 wait_a_little(void)
 {
@@ -189,8 +204,12 @@ wait_for_chunk(const ArchiveRow *segment, int64 version, uint32 *bytes)
 	{
 		char *complaint;
 
-		if (++looks % LOOKS_PER_COMPLAINT == 0 && (complaint = find_complaint(segment->doc, start)) != NULL)
-			refuse_failed(segment, complaint);
+		if (++looks % LOOKS_PER_QUESTION == 0)
+		{
+			check_still_there(segment);
+			if ((complaint = find_complaint(segment->doc, start)) != NULL)
+				refuse_failed(segment, complaint);
+		}
 		if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), guc_thaw_timeout))
 			refuse_late(segment);
 		wait_a_little();

@@ -18,7 +18,8 @@ extern int64 thaw_lock_key(int64 doc, int64 first_version);
  * The payload (core/chunk.h) of the chunk of a segment that holds `version`, a copy in the current
  * memory context. It was checked when it came in; who opens it checks it again. Waits up to
  * collab.thaw_timeout for the archiver and then raises 58030 (io_error), saying what the archiver
- * last complained about or that there is none; on a standby it raises at once.
+ * last complained about or that there is none. Raises at once on a standby, and 72000 (snapshot_too_old) where
+ * the segment was deleted after the caller's snapshot.
  */
 extern const uint8 *thaw_get(const ArchiveRow *segment, int64 version, uint32 *bytes);
 

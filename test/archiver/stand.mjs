@@ -29,8 +29,9 @@ export class Stand
 	static async start({ settings = {}, flags = ['SAN=1'] } = {})
 	{
 		const stand = new Stand();
+		/* without workers: they read history, too, and these tests count who reads */
 		stand.binary = buildArchiver(...flags);
-		stand.cluster = await startCluster({ settings: { 'collab.thaw_timeout': '20s', ...settings } });
+		stand.cluster = await startCluster({ preload: false, settings: { 'collab.thaw_timeout': '20s', ...settings } });
 		stand.database = stand.cluster.createDatabase('collab');
 		stand.dir = mkdtempSync(join(tmpdir(), 'collab-cold-'));
 		stand.archivers = [];
@@ -120,12 +121,18 @@ export class Stand
 		return archiver;
 	}
 
-	async finish()
+	async stopArchivers()
 	{
 		for (const archiver of this.archivers)
-		{
 			if (!archiver.exited && archiver.child)
 				await archiver.stop();
+	}
+
+	async finish()
+	{
+		await this.stopArchivers();
+		for (const archiver of this.archivers)
+		{
 			assert.doesNotMatch(archiver.log, /AddressSanitizer|LeakSanitizer|runtime error/, archiver.log);
 		}
 		await this.cluster.destroy();
