@@ -13,28 +13,41 @@
 #include "revert.h"
 
 /*
- * One pass over the versions first ... head, with a change U that starts empty and is always made at
- * the version that the pass has reached:
+ * One pass over the versions first ... head, with a list of pieces, newest first, which are changes made
+ * one behind the other at the version that the pass has reached:
  *
- *	1. A stretch of own events with nobody's in between is composed to C. Then U becomes "what undoes
- *	   C, then U": what was undone before stays undone behind it.
- *	2. Any other event is one that U has to follow: U is transformed, event by event. Where both touch
- *	   the same, the event wins: what others deleted stays deleted, what they formatted keeps its
- *	   format, what they wrote stands before text that comes back at the same place.
+ *	1. A stretch of the user's edits with nobody's in between is composed, and what undoes it becomes
+ *	   the newest piece, or part of that: what was undone before stays undone behind it.
+ *	2. Any other event is one that the pieces have to follow, and is carried through all of them. Where
+ *	   both touch the same, the event wins: what others deleted stays deleted, what they formatted keeps
+ *	   its format, what they wrote stands before text that comes back at the same place.
+ *	3. An undo or redo that took back what the user had done from version v on was made of what the
+ *	   pieces from v on are now. They are dropped: with it they do nothing, and the others stand on it.
  *
- * Step 1 may put in what it deletes (an undo of a deletion, and the undo of that): U is tightened to
- * what it really changes, or text would lose its author, and cursors their place, for nothing.
+ * For 3 a piece begins at every version that such a later event goes back to. At the end the pieces are
+ * composed. What comes out of 1 may put in what it deletes: it is tightened to what it really changes, or
+ * text would lose its author, and cursors their place, for nothing.
  */
+typedef struct Piece
+{
+	int64 from; /* version of the first event that it undoes */
+	Delta change;
+	Buf	  bytes; /* what it points to */
+	Arena ops;
+} Piece;
+
 typedef struct Revert
 {
 	const DocumentRow *document;
 	Replay			  *content; /* before the stretch */
-	Replay			  *stretch; /* own events that are not in `undo` yet; NULL: none */
-	Rebase			  *rebase;	/* `undo` while it is carried; NULL: it stands below */
-	Delta			   undo;
-	Buf				   bytes[2]; /* what it points to lies in one, and is rebuilt in the other */
-	int				   current;
-	Arena			   ops;		/* of `undo` */
+	Replay			  *stretch; /* own edits that are in no piece yet; NULL: none */
+	int64			   stretch_from;
+	Piece			 **pieces; /* oldest first */
+	int				   count;
+	int				   capacity;
+	Rebase			  *rebase;	/* the pieces while they are carried; NULL: they stand above */
+	int64			  *borders; /* where pieces begin, ascending */
+	int				   border_count;
 	Arena			   scratch; /* of one step */
 } Revert;
 
@@ -104,26 +117,6 @@ may_be_loose(const Delta *change)
 	return deletes && inserts;
 }
 
-/* ---- the change that is built ---- */
-
-/* Takes a change that may point anywhere as the new `undo`, and gives the scratch memory back. */
-static void
-set_undo(Revert *revert, const Delta *undo)
-{
-	Buf		   *bytes = &revert->bytes[1 - revert->current];
-	CollabError err = {0};
-
-	buf_clear(bytes);
-	delta_encode(undo, bytes);
-	if (bytes->failed)
-		errors_raise(COLLAB_NOMEM, &err);
-	arena_reset(&revert->ops);
-	errors_check(delta_decode(&revert->ops, (const uint8_t *) bytes->data, bytes->size, &revert->undo, &err),
-				 &err);
-	revert->current = 1 - revert->current;
-	arena_reset(&revert->scratch);
-}
-
 static void
 tighten(Revert *revert, Delta *undo)
 {
@@ -136,7 +129,88 @@ tighten(Revert *revert, Delta *undo)
 	errors_check(delta_tighten(&revert->scratch, undo, &content, undo, &err), &err);
 }
 
-/* ---- step 1: own events ---- */
+/* ---- pieces ---- */
+
+/* The change may point anywhere, also into what the piece was. */
+static void
+set_piece(Piece *piece, const Delta *change)
+{
+	CollabError err = {0};
+	Buf			old = piece->bytes;
+
+	buf_init(&piece->bytes, old.alloc);
+	delta_encode(change, &piece->bytes);
+	if (piece->bytes.failed)
+		errors_raise(COLLAB_NOMEM, &err);
+	arena_reset(&piece->ops);
+	errors_check(delta_decode(&piece->ops, (const uint8_t *) piece->bytes.data, piece->bytes.size,
+							  &piece->change, &err),
+				 &err);
+	buf_free(&old);
+}
+
+static Piece *
+push_piece(Revert *revert, int64 from)
+{
+	Piece *piece = palloc0_object(Piece);
+
+	if (revert->count == revert->capacity)
+	{
+		revert->capacity = Max(8, 2 * revert->capacity);
+		revert->pieces = revert->pieces == NULL ? palloc_array(Piece *, revert->capacity)
+												: repalloc_array(revert->pieces, Piece *, revert->capacity);
+	}
+	piece->from = from;
+	buf_init(&piece->bytes, pg_alloc(CurrentMemoryContext));
+	pg_arena_init(&piece->ops);
+	revert->pieces[revert->count++] = piece;
+	return piece;
+}
+
+static void
+pop_piece(Revert *revert)
+{
+	Piece *piece = revert->pieces[--revert->count];
+
+	buf_free(&piece->bytes);
+	arena_free(&piece->ops);
+	pfree(piece);
+}
+
+/* Does a piece begin at one of the versions behind `from`, up to `to`? */
+static bool
+is_divided(const Revert *revert, int64 from, int64 to)
+{
+	int low = 0;
+	int high = revert->border_count;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (revert->borders[middle] <= from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < revert->border_count && revert->borders[low] <= to;
+}
+
+/* The pieces from the newest down to those that begin at or behind `from`, as one change, in scratch memory. */
+static void
+compose_pieces(Revert *revert, int64 from, Delta *out)
+{
+	CollabError err = {0};
+	int			i;
+
+	*out = (Delta){NULL, 0};
+	for (i = revert->count - 1; i >= 0 && revert->pieces[i]->from >= from; i--)
+		errors_check(delta_compose_changes(&revert->scratch, out, &revert->pieces[i]->change, out, &err),
+					 &err);
+	tighten(revert, out);
+}
+
+/* ---- step 1: own edits ---- */
 
 static void
 invert_stretch(Revert *revert, const Delta *change, Delta *out)
@@ -156,6 +230,7 @@ invert_stretch(Revert *revert, const Delta *change, Delta *out)
 static void
 end_stretch(Revert *revert)
 {
+	Piece	   *piece = revert->count > 0 ? revert->pieces[revert->count - 1] : NULL;
 	CollabError err = {0};
 	Delta		change;
 	Delta		undo;
@@ -167,10 +242,14 @@ end_stretch(Revert *revert)
 	revert->stretch = NULL;
 
 	invert_stretch(revert, &change, &undo);
-	errors_check(delta_compose_changes(&revert->scratch, &undo, &revert->undo, &undo, &err), &err);
+	if (piece == NULL || is_divided(revert, piece->from, revert->stretch_from))
+		piece = push_piece(revert, revert->stretch_from);
+	else
+		errors_check(delta_compose_changes(&revert->scratch, &undo, &piece->change, &undo, &err), &err);
 	errors_check(replay_apply(revert->content, &change, &err), &err);
 	tighten(revert, &undo);
-	set_undo(revert, &undo);
+	set_piece(piece, &undo);
+	arena_reset(&revert->scratch);
 }
 
 static void
@@ -178,8 +257,13 @@ add_own(Revert *revert, const StoredEvent *event, const Delta *change)
 {
 	CollabError err = {0};
 
+	if (revert->stretch != NULL && is_divided(revert, event->version - 1, event->version))
+		end_stretch(revert);
 	if (revert->stretch == NULL)
+	{
 		errors_check(replay_create(pg_alloc(CurrentMemoryContext), false, &revert->stretch), &err);
+		revert->stretch_from = event->version;
+	}
 	read_check_event(replay_apply(revert->stretch, change, &err), &err, revert->document, event);
 }
 
@@ -189,14 +273,34 @@ static void
 end_carry(Revert *revert)
 {
 	CollabError err = {0};
-	Delta		undo;
+	int			i;
 
 	if (revert->rebase == NULL)
 		return;
-	errors_check(rebase_piece(revert->rebase, 0, &revert->scratch, &undo), &err);
+	for (i = 0; i < revert->count; i++)
+	{
+		Delta change;
+
+		errors_check(rebase_piece(revert->rebase, revert->count - 1 - i, &revert->scratch, &change), &err);
+		set_piece(revert->pieces[i], &change);
+		arena_reset(&revert->scratch);
+	}
 	rebase_free(revert->rebase);
 	revert->rebase = NULL;
-	set_undo(revert, &undo);
+}
+
+static void
+begin_carry(Revert *revert)
+{
+	Delta	   *newest_first = palloc_array(Delta, revert->count);
+	CollabError err = {0};
+	int			i;
+
+	for (i = 0; i < revert->count; i++)
+		newest_first[i] = revert->pieces[revert->count - 1 - i]->change;
+	errors_check(rebase_create(pg_alloc(CurrentMemoryContext), newest_first, revert->count, &revert->rebase),
+				 &err);
+	pfree(newest_first);
 }
 
 static void
@@ -205,14 +309,92 @@ follow(Revert *revert, const StoredEvent *event, const Delta *change)
 	CollabError err = {0};
 
 	read_check_event(replay_apply(revert->content, change, &err), &err, revert->document, event);
-	if (revert->rebase == NULL && revert->undo.count == 0)
+	if (revert->count == 0)
 		return;
 	if (revert->rebase == NULL)
-		errors_check(rebase_create(pg_alloc(CurrentMemoryContext), &revert->undo, 1, &revert->rebase), &err);
+		begin_carry(revert);
 	errors_check(rebase_event(revert->rebase, &revert->scratch, change, true, NULL, &err), &err);
+	arena_reset(&revert->scratch);
+}
+
+/* ---- step 3: own undos and redos ---- */
+
+/*
+ * False: it is not what the pieces say (it goes back to before the pass began, or was made by another
+ * version of this file); then it is an edit like any other.
+ */
+static bool
+drop_undone(Revert *revert, const StoredEvent *event, const UndoneRow *undone, const Delta *change)
+{
+	CollabError err = {0};
+	Delta		expected;
+	bool		same;
+
+	if (revert->count == 0 || undone->first_version < revert->pieces[0]->from)
+		return false;
+	compose_pieces(revert, undone->first_version, &expected);
+	same = delta_equal(&expected, change);
+	arena_reset(&revert->scratch);
+	if (!same)
+		return false;
+	while (revert->count > 0 && revert->pieces[revert->count - 1]->from >= undone->first_version)
+		pop_piece(revert);
+	read_check_event(replay_apply(revert->content, change, &err), &err, revert->document, event);
+	return true;
 }
 
 /* ---- the pass ---- */
+
+static int
+compare_versions(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Versions that the user's undos and redos went back to. */
+static void
+find_borders(Revert *revert, UndoneReader *undone, int64 first, int64 head, int64 user)
+{
+	int				 capacity = 16;
+	const UndoneRow *row;
+
+	revert->borders = palloc_array(int64, capacity);
+	while ((row = undone_next(undone, first, head)) != NULL)
+	{
+		first = row->version + 1;
+		if (row->author != user)
+			continue;
+		if (revert->border_count == capacity)
+		{
+			capacity *= 2;
+			revert->borders = repalloc_array(revert->borders, int64, capacity);
+		}
+		revert->borders[revert->border_count++] = row->first_version;
+	}
+	qsort(revert->borders, revert->border_count, sizeof(int64), compare_versions);
+}
+
+static void
+pass_event(Revert *revert, const StoredEvent *event, const UndoneRow *undone, int64 user, const Delta *change)
+{
+	if (!revert_is_own(event, undone, user))
+	{
+		end_stretch(revert);
+		follow(revert, event, change);
+		return;
+	}
+	end_carry(revert);
+	if (undone != NULL)
+	{
+		end_stretch(revert);
+		if (drop_undone(revert, event, undone, change))
+			return;
+	}
+	add_own(revert, event, change);
+}
 
 static void
 pass(Revert *revert, int64 first, int64 head, int64 user, Snapshot snapshot)
@@ -223,6 +405,7 @@ pass(Revert *revert, int64 first, int64 head, int64 user, Snapshot snapshot)
 	StoredEvent	  event;
 	Arena		  arena;
 
+	find_borders(revert, undone, first, head, user);
 	pg_arena_init(&arena);
 	while (event_scan_next(scan, &event))
 	{
@@ -231,16 +414,7 @@ pass(Revert *revert, int64 first, int64 head, int64 user, Snapshot snapshot)
 		CHECK_FOR_INTERRUPTS();
 		read_check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err,
 						 revert->document, &event);
-		if (revert_is_own(&event, undone_at(undone, event.version), user))
-		{
-			end_carry(revert);
-			add_own(revert, &event, &change);
-		}
-		else
-		{
-			end_stretch(revert);
-			follow(revert, &event, &change);
-		}
+		pass_event(revert, &event, undone_at(undone, event.version), user, &change);
 		arena_reset(&arena);
 	}
 	event_scan_end(scan);
@@ -256,23 +430,24 @@ revert_events(const DocumentRow *document, int64 first, int64 head, int64 user, 
 	MemoryContext	 context =
 		AllocSetContextCreate(CurrentMemoryContext, "collab revert", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CollabError	  err = {0};
+	Revert		  revert = {.document = document};
 	ReadContent	  base;
-	Revert		  revert = {0};
-	Replay		 *copy;
+	CollabError	  err = {0};
+	Delta		  undo;
+	Buf			  bytes;
 
-	revert.document = document;
-	buf_init(&revert.bytes[0], pg_alloc(context));
-	buf_init(&revert.bytes[1], pg_alloc(context));
-	pg_arena_init(&revert.ops);
 	pg_arena_init(&revert.scratch);
 	read_content(document, &target, snapshot, &base);
 	revert.content = base.replay;
 	pass(&revert, first, head, user, snapshot);
-	tighten(&revert, &revert.undo);
-	errors_check(replay_create(arena_as_alloc(arena), false, &copy), &err);
-	errors_check(replay_apply(copy, &revert.undo, &err), &err);
-	errors_check(replay_delta(copy, arena, out), &err);
+	compose_pieces(&revert, first, &undo);
+
+	/* out of here */
+	buf_init(&bytes, arena_as_alloc(arena));
+	delta_encode(&undo, &bytes);
+	errors_check(bytes.failed ? COLLAB_NOMEM
+							  : delta_decode(arena, (const uint8_t *) bytes.data, bytes.size, out, &err),
+				 &err);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "owner_sql.h"
@@ -72,8 +73,9 @@ read_stretch(UndoneReader *reader, int64 stretch)
 	reader->stretch = stretch;
 }
 
-const UndoneRow *
-undone_at(UndoneReader *reader, int64 version)
+/* The first row in memory at or behind a version of the stretch; reader->count: there is none. */
+static int
+find_row(UndoneReader *reader, int64 version)
 {
 	int low = 0;
 	int high;
@@ -90,7 +92,30 @@ undone_at(UndoneReader *reader, int64 version)
 		else
 			high = middle;
 	}
-	return low < reader->count && reader->rows[low].version == version ? &reader->rows[low] : NULL;
+	return low;
+}
+
+const UndoneRow *
+undone_at(UndoneReader *reader, int64 version)
+{
+	int i = find_row(reader, version);
+
+	return i < reader->count && reader->rows[i].version == version ? &reader->rows[i] : NULL;
+}
+
+const UndoneRow *
+undone_next(UndoneReader *reader, int64 from, int64 to)
+{
+	while (from <= to)
+	{
+		int i = find_row(reader, from);
+
+		CHECK_FOR_INTERRUPTS();
+		if (i < reader->count)
+			return reader->rows[i].version <= to ? &reader->rows[i] : NULL;
+		from = (from / STRETCH + 1) * STRETCH;
+	}
+	return NULL;
 }
 
 void

@@ -28,6 +28,9 @@ extern UndoneReader *undone_reader(int64 doc);
 /* NULL: an edit like any other. Good until the next call. */
 extern const UndoneRow *undone_at(UndoneReader *reader, int64 version);
 
+/* The first row at or behind a version, up to `to`; NULL: none. Good until the next call. */
+extern const UndoneRow *undone_next(UndoneReader *reader, int64 from, int64 to);
+
 /* The document's lock is held. */
 extern void undone_insert(int64 doc, const UndoneRow *row);
 
