@@ -102,14 +102,15 @@ archive_forget(int64 doc, int64 last_version)
 		return;
 	owner_sql_begin(&frame);
 	/* the deletion comes second: both statements look at the same rows, which the document's lock keeps as they are */
-	owner_sql_execute("INSERT INTO collab.archive_garbage (object, deleted_at)"
-					  " SELECT object, now() FROM collab.archives WHERE doc = $1 AND last_version <= $2",
-					  2, types, values, NULL, false, SPI_OK_INSERT);
-	owner_sql_execute("DELETE FROM collab.thawed t USING collab.archives a"
-					  " WHERE a.doc = $1 AND a.last_version <= $2 AND t.doc = $1 AND t.object = a.object",
-					  2, types, values, NULL, false, SPI_OK_DELETE);
-	owner_sql_execute("DELETE FROM collab.archives WHERE doc = $1 AND last_version <= $2", 2, types, values,
-					  NULL, false, SPI_OK_DELETE);
+	owner_sql_execute_latest("INSERT INTO collab.archive_garbage (object, deleted_at)"
+							 " SELECT object, now() FROM collab.archives WHERE doc = $1 AND last_version <= $2",
+							 2, types, values, SPI_OK_INSERT);
+	owner_sql_execute_latest(
+		"DELETE FROM collab.thawed t USING collab.archives a"
+		" WHERE a.doc = $1 AND a.last_version <= $2 AND t.doc = $1 AND t.object = a.object",
+		2, types, values, SPI_OK_DELETE);
+	owner_sql_execute_latest("DELETE FROM collab.archives WHERE doc = $1 AND last_version <= $2", 2, types,
+							 values, SPI_OK_DELETE);
 	owner_sql_end(&frame);
 }
 

@@ -36,7 +36,7 @@ document_parts_delete(int64 doc)
 	{
 		char *sql = psprintf("DELETE FROM collab.%s WHERE doc = $1", tables[i]);
 
-		(void) owner_sql_execute(sql, lengthof(types), types, values, NULL, false, SPI_OK_DELETE);
+		(void) owner_sql_execute_latest(sql, lengthof(types), types, values, SPI_OK_DELETE);
 	}
 	owner_sql_end(&frame);
 }

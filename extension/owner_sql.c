@@ -6,6 +6,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "access.h"
@@ -58,5 +59,21 @@ owner_sql_execute(const char *sql, int nargs, const Oid *types, const Datum *val
 
 	if (result != expected)
 		elog(ERROR, "%s from: %s", SPI_result_code_string(result), sql);
+	return SPI_processed;
+}
+
+uint64
+owner_sql_execute_latest(const char *sql, int nargs, const Oid *types, const Datum *values, int expected)
+{
+	SPIPlanPtr plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
+	int		   result;
+
+	if (plan == NULL)
+		elog(ERROR, "%s from: %s", SPI_result_code_string(SPI_result), sql);
+	result = SPI_execute_snapshot(plan, unconstify(Datum *, values), NULL, GetLatestSnapshot(),
+								  InvalidSnapshot, false, true, 0);
+	if (result != expected)
+		elog(ERROR, "%s from: %s", SPI_result_code_string(result), sql);
+	(void) SPI_freeplan(plan);
 	return SPI_processed;
 }

@@ -32,4 +32,11 @@ extern void owner_sql_end(OwnerSql *frame);
 extern uint64 owner_sql_execute(const char *sql, int nargs, const Oid *types, const Datum *values,
 								const char *nulls, bool read_only, int expected);
 
+/*
+ * The same for who holds a lock under which everything committed counts, also what a transaction with one
+ * snapshot for all (REPEATABLE READ) does not see.
+ */
+extern uint64 owner_sql_execute_latest(const char *sql, int nargs, const Oid *types, const Datum *values,
+									   int expected);
+
 #endif

@@ -1,6 +1,7 @@
 /* prune.c - history that need not be kept any longer is deleted: collab.prune(). */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -167,6 +168,10 @@ prune_history(int64 doc, TimestampTz before, bool wait)
 	DocumentRow document;
 	StoredEvent floor;
 
+	/* It would leave comments behind that it does not see, without the history that carries them. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("history is pruned at isolation level READ COMMITTED only")));
 	if (!OidIsValid(catalog_get()->snapshots.table) || !lock_derived(doc, wait))
 		return 0;
 	PushActiveSnapshot(GetLatestSnapshot());

@@ -100,6 +100,9 @@ SET default_transaction_read_only = on;
 SELECT collab.prune('prune');
 SELECT collab.set_retention('prune', NULL, NULL);
 RESET default_transaction_read_only;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT collab.prune('prune');
+ROLLBACK;
 
 SELECT collab.drop_document('prune');
 SELECT (SELECT count(*) FROM collab.chunks) AS chunks, (SELECT count(*) FROM collab.snapshots) AS snapshots, (SELECT count(*) FROM collab.applied_clocks) AS clocks,
