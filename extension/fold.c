@@ -209,16 +209,16 @@ fold_candidates(const DocumentRow *document, const Candidates *candidates, Snaps
 			   candidates->last_version, snapshot);
 	if (join)
 		(void) chunk_store_delete(document->key, joined.first_version, joined.last_version);
-	FAULT_POINT("fold-joined");
+	FAULT_POINT("fold_joined");
 	write_chunk(&folder);
-	FAULT_POINT("fold-written");
+	FAULT_POINT("fold_written");
 
 	rows = store_delete_events(document->key, candidates->first_version, candidates->last_version, snapshot);
 	if (rows != candidates->count)
 		elog(ERROR, "%d rows were deleted, %d are in the chunk", rows, candidates->count);
-	FAULT_POINT("fold-deleted");
+	FAULT_POINT("fold_deleted");
 	applied_clocks_keep(folder.events + (folder.count - rows), rows);
-	FAULT_POINT("fold-clocks");
+	FAULT_POINT("fold_clocks");
 	MemoryContextDelete(folder.context);
 }
 

@@ -65,8 +65,8 @@ newest_row_before(int64 doc, TimestampTz before, Snapshot snapshot)
 }
 
 /*
- * The version that was current at that time, or where that lies in a chunk or a segment, the first version
- * in there.
+ * The version that was current at that time. Comments are carried along from the version that their anchor
+ * is stored at, so that must stay. Where it lies in a chunk or a segment, the first version in there.
  */
 static int64
 find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
@@ -74,14 +74,22 @@ find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
 	int64 version = newest_row_before(doc, before, snapshot);
 
 	if (version == 0)
-		version = query_int64("SELECT pg_catalog.max(first_version) FROM collab.chunks"
+		version = query_int64("SELECT max(first_version) FROM collab.chunks"
 							  " WHERE doc = $1 AND created_first <= $2",
 							  doc, TimestampTzGetDatum(before), TIMESTAMPTZOID, 0);
 	if (version == 0)
-		version = query_int64("SELECT pg_catalog.max(first_version) FROM collab.archives"
+		version = query_int64("SELECT max(first_version) FROM collab.archives"
 							  " WHERE doc = $1 AND created_first <= $2",
 							  doc, TimestampTzGetDatum(before), TIMESTAMPTZOID, 0);
-	return version;
+	version = query_int64("SELECT min(anchor_version) FROM collab.comments"
+						  " WHERE doc = $1 AND anchor_version < $2",
+						  doc, Int64GetDatum(version), INT8OID, version);
+	version = query_int64("SELECT first_version FROM collab.chunks"
+						  " WHERE doc = $1 AND first_version <= $2 AND last_version >= $2",
+						  doc, Int64GetDatum(version), INT8OID, version);
+	return query_int64("SELECT first_version FROM collab.archives"
+					   " WHERE doc = $1 AND first_version <= $2 AND last_version >= $2",
+					   doc, Int64GetDatum(version), INT8OID, version);
 }
 
 /* ---- what goes ---- */
@@ -107,7 +115,7 @@ delete_rows(int64 doc, int64 floor, Snapshot snapshot)
 	} while (more);
 	store_scan_end(scan);
 	pfree(events);
-	FAULT_POINT("prune-clocks");
+	FAULT_POINT("prune_clocks");
 	(void) store_delete_events(doc, 0, floor - 1, snapshot);
 }
 
@@ -149,15 +157,15 @@ static void
 prune_below(const DocumentRow *document, const StoredEvent *floor, Snapshot snapshot)
 {
 	read_write_snapshot(document, floor, snapshot, true);
-	FAULT_POINT("prune-floor");
+	FAULT_POINT("prune_floor");
 	comment_advance_floor(document, floor->version);
 	archive_forget(document->key, floor->version - 1);
 	(void) chunk_store_delete(document->key, 0, floor->version - 1);
-	FAULT_POINT("prune-chunks");
+	FAULT_POINT("prune_chunks");
 	delete_rows(document->key, floor->version, snapshot);
 	delete_derived(document->key, floor->version);
 	set_first_version(document->key, floor->version);
-	FAULT_POINT("prune-done");
+	FAULT_POINT("prune_done");
 }
 
 int64

@@ -22,7 +22,7 @@ typedef struct Verification
 	DocumentRow	  document;
 	MemoryContext context; /* what is kept from one step to the next */
 	int64		  head;	   /* newest version; 0: none */
-	int64		  folded;  /* newest version that is no row; first_version where all are */
+	int64		  folded;  /* newest version that is no row; first_version - 1 where all are */
 } Verification;
 
 #define VERIFY_NO_VERSION (-1)

@@ -86,7 +86,10 @@ class PsqlSession
 
 export class Cluster
 {
-	/* options: settings {name: value}, preload (default: the collab library when it is installed) */
+	/*
+	 * options: settings {name: value}, preload (default: the collab library when it is installed), env (of the server's
+	 * processes, besides the few that they need)
+	 */
 	constructor(options = {})
 	{
 		this.bin = pgConfig('bindir');
@@ -105,7 +108,7 @@ export class Cluster
 	#spawnOptions(extra = {})
 	{
 		const ids = this.user ? { uid: this.user.uid, gid: this.user.gid } : {};
-		const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: this.dir };
+		const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: this.dir, ...this.options.env };
 		return { cwd: this.dir, env, ...ids, ...extra };
 	}
 

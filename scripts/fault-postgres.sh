@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# fault-postgres.sh - a copy of the PostgreSQL installation in build/fault whose collab.so has fault points (core/fault.h);
+# prints the path of its pg_config. Only the programs are copied, the rest are links: PostgreSQL finds its files from where its
+# programs are.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+find_postgres
+bin=$("$PG_CONFIG" --bindir)
+share=$("$PG_CONFIG" --sharedir)
+library=$("$PG_CONFIG" --pkglibdir)
+copy=$top/build/fault/postgresql
+source=$top/build/fault/source
+
+# What all three paths begin with is what the copy stands for.
+prefix=$bin
+until [ "${share#"$prefix"/}" != "$share" ] && [ "${library#"$prefix"/}" != "$library" ]; do
+  prefix=${prefix%/*}
+done
+
+# Links to everything in a directory but what is ours and the directory where that is.
+link_all()
+{
+  local entry
+  mkdir -p "$2"
+  for entry in "$1"/*; do
+    case ${entry##*/} in
+    collab.so | collab.control | collab--*.sql | bitcode | extension) ;;
+    *) ln -sfn "$entry" "$2/${entry##*/}" ;;
+    esac
+  done
+}
+
+mkdir -p "$copy${bin#"$prefix"}" "$source"
+cp -uL "$bin"/* "$copy${bin#"$prefix"}/"
+link_all "$library" "$copy${library#"$prefix"}"
+link_all "$share" "$copy${share#"$prefix"}"
+link_all "$share/extension" "$copy${share#"$prefix"}/extension"
+
+# Objects of their own, so that the ordinary build keeps its.
+cd "$top"
+cp -up --parents core/*.[ch] extension/*.[ch] sql/collab--*.sql Makefile collab.control "$source/"
+make -s -C "$source" PG_CONFIG="$PG_CONFIG" with_llvm=no COPT=-DCOLLAB_FAULT_POINTS all >&2
+cp "$source/collab.so" "$copy${library#"$prefix"}/"
+cp "$source/collab.control" "$source"/sql/collab--*.sql "$copy${share#"$prefix"}/extension/"
+say "$copy${bin#"$prefix"}/pg_config"
