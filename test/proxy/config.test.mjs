@@ -83,10 +83,10 @@ test('what it does not know is an error, and all errors are told', () =>
 	assert.match(run(['--auth=none', '--check-config', '--log-level', 'loud']).err, /log_level must be/);
 });
 
-test('service variables of Kubernetes are not settings', () =>
+test('service variables of Kubernetes are not settings, those of the archiver are not ours', () =>
 {
 	const env = { COLLAB_PORT: 'tcp://10.0.0.1:80', COLLAB_SERVICE_HOST: '10.0.0.1', COLLAB_PORT_80_TCP_ADDR: '10.0.0.1',
-		COLLAB_PROXY_SERVICE_PORT_HTTP: '80' };
+		COLLAB_PROXY_SERVICE_PORT_HTTP: '80', COLLAB_ARCHIVER_STORE_DIR: '/var/lib/collab-archive' };
 	assert.equal(run(['--auth=none', '--check-config'], env).code, 0);
 });
 
