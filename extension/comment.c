@@ -159,17 +159,23 @@ check_count(int64 doc)
 	return isnull ? PG_INT64_MAX : DatumGetInt64(lowest);
 }
 
-/* Keeps the document from being dropped, as the foreign key would; but says what is wrong when it is. */
+/*
+ * Keeps the document from being dropped, as the foreign key would, but says what is wrong where it was; and keeps its
+ * history, which the comment needs from `version` on, from being deleted behind that.
+ */
 static void
-lock_row(const DocumentRow *document)
+lock_row(const DocumentRow *document, int64 version)
 {
 	Oid	  types[1] = {INT8OID};
 	Datum values[1] = {Int64GetDatum(document->key)};
+	bool  isnull;
 
-	if (owner_sql_execute(
-			"SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1 FOR KEY SHARE", 1, types,
-			values, NULL, false, SPI_OK_SELECT) == 0)
+	if (owner_sql_execute("SELECT d.first_version FROM collab.documents d"
+						  " WHERE d.key OPERATOR(pg_catalog.=) $1 FOR SHARE",
+						  1, types, values, NULL, false, SPI_OK_SELECT) == 0)
 		store_refuse_missing(document->doc_id, strlen(document->doc_id));
+	read_refuse_deleted(document->doc_id, version,
+						DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
 }
 
 /* add_comment(doc_id, from, to, body, version) */
@@ -203,7 +209,7 @@ comment_add(PG_FUNCTION_ARGS)
 	values[4] = Int64GetDatum(version);
 
 	owner_sql_begin(&frame);
-	lock_row(&document);
+	lock_row(&document, version);
 	lowest = Min(check_count(document.key), version);
 	owner_sql_execute("INSERT INTO collab.comments"
 					  " (doc, author, body, created_at, origin_version, anchor_version, anchor, quote)"

@@ -1,6 +1,7 @@
 /* comment_anchor.c - the ranges of comments: read from their rows, carried over the events since, written back from time to time. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -243,14 +244,38 @@ comment_advance(const DocumentRow *document, int64 version)
 	owner_sql_end(&frame);
 }
 
-void
-comment_advance_floor(const DocumentRow *document, int64 version)
+/* Who adds a comment holds the row in share mode. */
+static bool
+lock_out_comments(const DocumentRow *document, bool wait)
+{
+	Oid	  types[1] = {INT8OID};
+	Datum values[1] = {Int64GetDatum(document->key)};
+
+	return owner_sql_execute(wait ? "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
+									" FOR NO KEY UPDATE"
+								  : "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
+									" FOR NO KEY UPDATE SKIP LOCKED",
+							 1, types, values, NULL, false, SPI_OK_SELECT) > 0;
+}
+
+bool
+comment_advance_floor(const DocumentRow *document, int64 version, bool wait)
 {
 	Oid		 types[2] = {INT8OID, INT8OID};
 	Datum	 values[2] = {Int64GetDatum(document->key), Int64GetDatum(version)};
 	OwnerSql frame;
 
+	/* A comment that it does not see would be left behind. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("history cannot be deleted in a transaction of this isolation level"),
+						errhint("Use READ COMMITTED.")));
 	owner_sql_begin(&frame);
+	if (!lock_out_comments(document, wait))
+	{
+		owner_sql_end(&frame);
+		return false;
+	}
 	write_back(document, &advance, version);
 	write_back(document, &advance_origin, version);
 	/* What arrived exactly there, and what is broken and cannot be carried anywhere. */
@@ -258,4 +283,5 @@ comment_advance_floor(const DocumentRow *document, int64 version)
 					  " WHERE c.doc OPERATOR(pg_catalog.=) $1 AND c.origin_version OPERATOR(pg_catalog.<) $2",
 					  2, types, values, NULL, false, SPI_OK_UPDATE);
 	owner_sql_end(&frame);
+	return true;
 }

@@ -56,8 +56,9 @@ extern int64 comment_lowest_version(int64 doc);
 extern void comment_advance(const DocumentRow *document, int64 version);
 /*
  * The same before the history up to `version` is deleted: afterwards no comment needs anything of it. To be
- * called in the transaction that deletes it, before it does.
+ * called first in the transaction that deletes it and that raises first_version. False, only without `wait`: somebody
+ * is adding a comment, which may be to an old version; try again later.
  */
-extern void comment_advance_floor(const DocumentRow *document, int64 version);
+extern bool comment_advance_floor(const DocumentRow *document, int64 version, bool wait);
 
 #endif

@@ -10,7 +10,6 @@
 #include "utils/snapmgr.h"
 
 #include "comment_anchor.h"
-#include "errors.h"
 #include "owner_sql.h"
 #include "read.h"
 
@@ -196,12 +195,7 @@ comment_list(PG_FUNCTION_ARGS)
 	else
 		version = PG_GETARG_INT64(1);
 	read_check_version(&document, version, snapshot);
-	if (version < document.first_version)
-		ereport(ERROR, (errcode(ERRCODE_COLLAB_BASE_GONE),
-						errmsg("history of document \"%s\" at version %lld was deleted", document.doc_id,
-							   (long long) version),
-						errdetail("The oldest version that is available is %lld.",
-								  (long long) document.first_version)));
+	read_refuse_deleted(document.doc_id, version, document.first_version);
 
 	owner_sql_begin(&frame);
 	put_rows(&document, version, snapshot, find_places(&document, version, snapshot), result);

@@ -158,7 +158,6 @@ prune_below(const DocumentRow *document, const StoredEvent *floor, Snapshot snap
 {
 	read_write_snapshot(document, floor, snapshot, true);
 	FAULT_POINT("prune_floor");
-	comment_advance_floor(document, floor->version);
 	archive_forget(document->key, floor->version - 1);
 	(void) chunk_store_delete(document->key, 0, floor->version - 1);
 	FAULT_POINT("prune_chunks");
@@ -188,7 +187,8 @@ prune_history(int64 doc, TimestampTz before, bool wait)
 	{
 		int64 version = find_floor(doc, before, snapshot);
 
-		if (version > Max(document.first_version, 1) && event_at(&document, version, snapshot, &floor))
+		if (version > Max(document.first_version, 1) && event_at(&document, version, snapshot, &floor) &&
+			comment_advance_floor(&document, version, wait))
 		{
 			pruned = version - Max(document.first_version, 1);
 			prune_below(&document, &floor, snapshot);

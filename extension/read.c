@@ -27,6 +27,16 @@ read_document_row(text *doc_id, Snapshot snapshot, DocumentRow *out)
 /* ---- document and text ---- */
 
 void
+read_refuse_deleted(const char *doc_id, int64 version, int64 first_version)
+{
+	if (version < first_version)
+		ereport(ERROR,
+				(errcode(ERRCODE_COLLAB_BASE_GONE),
+				 errmsg("history of document \"%s\" at version %lld was deleted", doc_id, (long long) version),
+				 errdetail("The oldest version that is available is %lld.", (long long) first_version)));
+}
+
+void
 read_check_version(const DocumentRow *document, int64 version, Snapshot snapshot)
 {
 	StoredEvent head;

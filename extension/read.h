@@ -56,6 +56,8 @@ Datum read_content_datum(const DocumentRow *document, const ReadTarget *target, 
  * long replay that ends in an error.
  */
 void read_check_version(const DocumentRow *document, int64 version, Snapshot snapshot);
+/* Raises OT002 where the content at a version cannot be rebuilt, because history begins after it. */
+void read_refuse_deleted(const char *doc_id, int64 version, int64 first_version);
 
 /* Raises where an event does not fit what is before it: that is damage, so it says which one it is. */
 void read_check_event(CollabStatus status, const CollabError *err, const DocumentRow *document,
