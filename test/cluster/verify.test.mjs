@@ -38,6 +38,36 @@ test('what is sound is found sound', () =>
 	assert.ok(parts.every((n) => n > 0), `there is something of everything: ${parts}`);
 });
 
+test('a verification can be cancelled: that is an error, not a finding', () =>
+{
+	for (const ms of [1, 5, 20, 50])
+		assert.throws(() => db.sql(`SET statement_timeout = ${ms}; SELECT v.* FROM generate_series(1, 1000) i, LATERAL collab.verify(left('typed', 5 + i * 0)) v`), /57014/);
+	assert.equal(db.sql('SELECT * FROM collab.verify_all()'), '');
+});
+
+test('what is written meanwhile is no difference: all of it is seen as it was at one moment', async () =>
+{
+	const writer = db.session();
+	await writer.query(`SELECT collab.create_document('busy', 'while it is verified')`);
+	let busy = true;
+	const writes = (async () =>
+	{
+		for (let i = 0; busy; i++)
+			await writer.query(`SELECT collab.insert_text('busy', ${i % 5}, 'w'), ${i % 20 === 19 ? "collab.fold('busy')" : '0'}`);
+	})();
+	for (let i = 0; i < 30; i++)
+	{
+		const reader = db.session();
+		assert.equal(await reader.query('SELECT * FROM collab.verify_all()'), '');
+		await reader.close();
+	}
+	busy = false;
+	await writes;
+	assert.ok(Number(await writer.query(`SELECT max(last_version) FROM collab.chunks WHERE doc = collab.document_key('busy')`)) > 100);
+	await writer.query(`SELECT collab.drop_document('busy')`);
+	await writer.close();
+});
+
 /* Each flip is made by an UPDATE in a subtransaction that is rolled back. What the readers of a document say is its portrait. */
 const FUNCTIONS = `
 	CREATE CAST (bytea AS collab.delta) WITHOUT FUNCTION;
