@@ -91,7 +91,10 @@ read_version_delta(const DocumentRow *document, int64 version, Snapshot snapshot
 	read_content_free(&content);
 }
 
-/* From one content to another by looking at the contents alone. */
+/*
+ * From one content to another by looking at the contents alone. Of a history that was deleted, versions
+ * with a name still have theirs.
+ */
 static void
 compare_contents(const DocumentRow *document, int64 from, int64 to, Snapshot snapshot, Arena *arena,
 				 Delta *out)
@@ -112,7 +115,8 @@ composed_change(const DocumentRow *document, int64 from, int64 to, Snapshot snap
 	Delta		forward;
 	Delta		base;
 
-	if (!compose_events(document, Min(from, to), Max(from, to), snapshot, arena, &forward))
+	if (Min(from, to) < document->first_version ||
+		!compose_events(document, Min(from, to), Max(from, to), snapshot, arena, &forward))
 		compare_contents(document, from, to, snapshot, arena, out);
 	else if (from <= to)
 		*out = forward;
@@ -132,7 +136,8 @@ composed_way_back(const DocumentRow *document, int64 head, int64 version, Snapsh
 	Delta		before;
 	Delta		after;
 
-	if (!compose_events(document, version, head, snapshot, arena, &forward))
+	if (version < document->first_version ||
+		!compose_events(document, version, head, snapshot, arena, &forward))
 	{
 		compare_contents(document, head, version, snapshot, arena, out);
 		return;

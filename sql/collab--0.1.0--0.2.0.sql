@@ -347,7 +347,32 @@ CREATE FUNCTION collab.blame(doc_id text, version bigint DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'blame_document' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 1000;
 COMMENT ON FUNCTION collab.blame(text, bigint) IS
 	'which user and version wrote each range of the document, in UTF-16 code units; NULL author: that history was deleted';
+CREATE FUNCTION collab.name_version(doc_id text, name text, version bigint DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'name_version' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.name_version(text, text, bigint) IS
+	'gives a version (NULL: the current one) a name, and keeps a snapshot of it; returns the version';
+
+CREATE FUNCTION collab.unname_version(doc_id text, name text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'unname_version' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.unname_version(text, text) IS
+	'removes a name; false: there was none';
+
+CREATE FUNCTION collab.named_version(doc_id text, name text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'named_version' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION collab.named_version(text, text) IS
+	'the version that has a name; NULL: none';
+
+CREATE FUNCTION collab.named_versions(doc_id text)
+	RETURNS TABLE (name text, version bigint, author text, created_at timestamptz)
+	AS 'MODULE_PATHNAME', 'named_versions' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION collab.named_versions(text) IS
+	'the versions that have a name, newest first';
+
 REVOKE ALL ON FUNCTION
+	collab.name_version(text, text, bigint),
+	collab.unname_version(text, text),
+	collab.named_version(text, text),
+	collab.named_versions(text),
 	collab.history(text, bigint, bigint, interval, bigint),
 	collab.diff(text, bigint, bigint),
 	collab.restore(text, bigint),
