@@ -172,6 +172,7 @@ prune_history(int64 doc, TimestampTz before, bool wait)
 {
 	int64		pruned = 0;
 	Snapshot	snapshot;
+	Retention	retention;
 	DocumentRow document;
 	StoredEvent floor;
 
@@ -183,9 +184,11 @@ prune_history(int64 doc, TimestampTz before, bool wait)
 		return 0;
 	PushActiveSnapshot(GetLatestSnapshot());
 	snapshot = GetActiveSnapshot();
-	if (store_document_by_key(doc, snapshot, &document))
+	/* Somebody may have said meanwhile that it is to be kept. */
+	retention_get(doc, &retention);
+	if (retention.prunes && store_document_by_key(doc, snapshot, &document))
 	{
-		int64 version = find_floor(doc, before, snapshot);
+		int64 version = find_floor(doc, Min(before, retention.prune_before), snapshot);
 
 		if (version > Max(document.first_version, 1) && event_at(&document, version, snapshot, &floor) &&
 			comment_advance_floor(&document, version, wait))
@@ -203,15 +206,12 @@ PG_FUNCTION_INFO_V1(prune);
 Datum
 prune(PG_FUNCTION_ARGS)
 {
-	Retention	retention;
 	DocumentRow document;
-	int64		pruned = 0;
+	int64		pruned;
 
 	submit_enter("collab.prune()");
 	read_document_row(PG_GETARG_TEXT_PP(0), GetActiveSnapshot(), &document);
-	retention_get(document.key, &retention);
-	if (retention.prunes)
-		pruned = prune_history(document.key, retention.prune_before, true);
+	pruned = prune_history(document.key, DT_NOEND, true);
 	submit_leave();
 	PG_RETURN_INT64(pruned);
 }

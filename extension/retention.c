@@ -60,14 +60,23 @@ retention_get(int64 doc, Retention *out)
 	owner_sql_end(&frame);
 }
 
+/* A time that far back can be computed with, now and later; the worker does, for all documents at once. */
+#define YEARS_MAX 1000
+
 static void
 check_interval(FunctionCallInfo fcinfo, int arg, const char *name)
 {
 	Interval zero = {0};
+	Interval longest = {.month = YEARS_MAX * MONTHS_PER_YEAR};
 
 	if (!PG_ARGISNULL(arg) &&
 		DatumGetBool(DirectFunctionCall2(interval_lt, PG_GETARG_DATUM(arg), IntervalPGetDatum(&zero))))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", name)));
+	if (!PG_ARGISNULL(arg) &&
+		DatumGetBool(DirectFunctionCall2(interval_gt, PG_GETARG_DATUM(arg), IntervalPGetDatum(&longest))))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must not be longer than %d years", name, YEARS_MAX),
+						errhint("NULL keeps history for ever.")));
 }
 
 /* set_retention(doc_id, fold_after, keep_history) */
@@ -90,8 +99,9 @@ set_retention(PG_FUNCTION_ARGS)
 	check_interval(fcinfo, 2, "keep_history");
 	read_document_row(PG_GETARG_TEXT_PP(0), GetActiveSnapshot(), &document);
 
-	/* Who drops the document looks at its row as it is when he has the lock. */
+	/* Who drops the document, or deletes its history, looks at its row as it is when he has the lock. */
 	lock_document(document.key, true);
+	lock_derived(document.key, true);
 	values[0] = Int64GetDatum(document.key);
 	for (i = 1; i < (int) lengthof(types); i++)
 	{

@@ -93,6 +93,9 @@ SELECT * FROM prune_tiers;
 -- refused
 SELECT collab.set_retention('prune', '-1 day', NULL);
 SELECT collab.set_retention('prune', NULL, '-1 day');
+SELECT collab.set_retention('prune', '1001 years', NULL);
+SELECT collab.set_retention('prune', NULL, '178956970 years');
+SELECT collab.set_retention('prune', '1000 years', '1000 years'), collab.prune('prune'), collab.set_retention('prune', NULL, '0');
 SELECT collab.set_retention(NULL, NULL, NULL);
 SELECT collab.set_retention('no-such-document', NULL, NULL);
 SELECT collab.prune('no-such-document');

@@ -87,6 +87,14 @@ SELECT set_retention('verified.pruned', NULL, '15 days 12 hours');
 SELECT prune('verified.pruned');
 SELECT first_version FROM documents WHERE doc_id = 'verified.pruned';
 SELECT * FROM verify('verified.pruned');
+
+-- The oldest version that is there may still be a row.
+SELECT create_document('verified.floor');
+SELECT submit('verified.floor', '{"ops":[{"insert":"x"}]}', i - 1, 7, i) FROM generate_series(1, 3) i;
+SELECT set_retention('verified.floor', NULL, '0');
+SELECT prune('verified.floor'), (SELECT clock FROM applied_clocks WHERE doc = document_key('verified.floor'));
+SELECT * FROM verify('verified.floor');
+SELECT drop_document('verified.floor');
 BEGIN;
 DELETE FROM snapshots WHERE doc = document_key('verified.pruned');
 DELETE FROM events WHERE doc = document_key('verified.pruned') AND version < 86;
