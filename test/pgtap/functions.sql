@@ -77,6 +77,17 @@ INSERT INTO expected VALUES
 	('thaw_wanted()', 'TABLE(doc bigint, first_version bigint, object text, bytes bigint, sha256 bytea)', 'f', 'v', 'u', true, false),
 	('thaw_store(doc bigint, first_version bigint, content bytea)', 'integer', 'f', 'v', 'u', true, false),
 	('thaw_expire()', 'bigint', 'f', 'v', 'u', true, false),
+	-- history
+	('history(doc_id text, from_version bigint DEFAULT NULL::bigint, to_version bigint DEFAULT NULL::bigint, gap interval DEFAULT ''00:01:00''::interval, max_edits bigint DEFAULT 100)', 'TABLE(first_version bigint, last_version bigint, author text, started_at timestamp with time zone, ended_at timestamp with time zone, events bigint, inserted bigint, deleted bigint, summary text)', 'f', 's', 'r', false, false),
+	('diff(doc_id text, v1 bigint, v2 bigint)', 'collab.delta', 'f', 's', 's', true, false),
+	('restore(doc_id text, version bigint)', 'bigint', 'f', 'v', 'u', false, false),
+	('undo(doc_id text, user_id text DEFAULT NULL::text, edits integer DEFAULT 1, gap interval DEFAULT ''00:01:00''::interval)', 'bigint', 'f', 'v', 'u', false, false),
+	('redo(doc_id text, user_id text DEFAULT NULL::text, edits integer DEFAULT 1, gap interval DEFAULT ''00:01:00''::interval)', 'bigint', 'f', 'v', 'u', false, false),
+	('blame(doc_id text, version bigint DEFAULT NULL::bigint)', 'TABLE("from" bigint, "to" bigint, author text, version bigint, at timestamp with time zone, content text)', 'f', 's', 's', false, false),
+	('name_version(doc_id text, name text, version bigint DEFAULT NULL::bigint)', 'bigint', 'f', 'v', 'u', false, false),
+	('unname_version(doc_id text, name text)', 'boolean', 'f', 'v', 'u', false, false),
+	('named_version(doc_id text, name text)', 'bigint', 'f', 's', 'r', true, false),
+	('named_versions(doc_id text)', 'TABLE(name text, version bigint, author text, created_at timestamp with time zone)', 'f', 's', 'r', false, false),
 	-- reading
 	('document(doc_id text)', 'collab.delta', 'f', 's', 's', true, false),
 	('document(doc_id text, version bigint)', 'collab.delta', 'f', 's', 's', true, false),
