@@ -402,23 +402,43 @@ apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, CollabError *err)
 	return COLLAB_OK;
 }
 
+/* The first hunk that does not end in front of a position. */
+static uint32_t
+first_hunk_at(const AnchorEdit *edit, int64_t position)
+{
+	uint32_t low = 0;
+	uint32_t high = edit->count;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+
+		if (edit->hunks[middle].at + edit->hunks[middle].removed < position)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 CollabStatus
 anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err)
 {
-	int64_t	 by = 0;
-	uint32_t i;
+	uint32_t		  i = first_hunk_at(edit, anchor->lo);
+	const AnchorHunk *before = i > 0 ? &edit->hunks[i - 1] : NULL;
 
-	for (i = 0; i < edit->count; i++)
+	if (before != NULL)
+		shift(anchor, before->shift + before->inserted - before->removed);
+	for (; i < edit->count; i++)
 	{
 		const AnchorHunk *hunk = &edit->hunks[i];
 		CollabStatus	  status;
 
-		if (hunk->at + by > anchor->hi)
+		if (hunk->at + hunk->shift > anchor->hi)
 			break;
-		status = apply_hunk(anchor, hunk->at + by, hunk, err);
+		status = apply_hunk(anchor, hunk->at + hunk->shift, hunk, err);
 		if (status != COLLAB_OK)
 			return status;
-		by += hunk->inserted - hunk->removed;
 	}
 	return COLLAB_OK;
 }

@@ -69,6 +69,7 @@ typedef struct AnchorHunk
 	int64_t		at;		  /* in the document before the change */
 	int64_t		removed;  /* units deleted there */
 	int64_t		inserted; /* units inserted there, in front of what is deleted */
+	int64_t		shift;	  /* what the hunks before it add to positions behind them */
 	const char *content;  /* of the insertion, see anchor_internal.h */
 	size_t		bytes;
 	bool		ascii;	/* bytes == inserted */
@@ -84,7 +85,7 @@ typedef struct AnchorEdit
 CollabStatus anchor_edit(Arena *arena, const Delta *change, AnchorEdit *out,
 						 CollabError *err) COLLAB_MUST_CHECK;
 /*
- * O(hunks) for an anchor that is not touched. Fails only for lack of memory; after that (or an allocator that
+ * O(log hunks) for an anchor that is not touched. Fails only for lack of memory; after that (or an allocator that
  * jumped out) the anchor is good for anchor_free only.
  */
 CollabStatus anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err) COLLAB_MUST_CHECK;

@@ -1,6 +1,7 @@
 /* anchor_codec.c - the binary form of anchors: what is stored with a comment. */
 #include "anchor_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "delta_internal.h"
@@ -39,31 +40,47 @@ put(Buf *out, uint64_t value)
 	buf_bytes(out, bytes, (size_t) (varint_put(bytes, value) - bytes));
 }
 
-/* Ages count the deaths that are still remembered: what happened between them and was forgotten does not show. */
-static uint64_t
-age_of(const Anchor *anchor, uint64_t death)
+static int
+newest_first(const void *a, const void *b)
 {
-	uint64_t newest = 0;
-	uint64_t age = 0;
+	uint64_t x = *(const uint64_t *) a;
+	uint64_t y = *(const uint64_t *) b;
 
-	for (;;)
-	{
-		uint64_t next = 0;
-		uint32_t i;
+	return x > y ? -1 : x < y;
+}
 
-		for (i = 0; i < anchor->count; i++)
-			if ((newest == 0 || anchor->items[i].death < newest) && anchor->items[i].death > next)
-				next = anchor->items[i].death;
-		if (next <= death)
-			return age;
-		newest = next;
-		age++;
-	}
+/* Ages count the deaths that are still remembered: what happened between them and was forgotten does not show. */
+static uint32_t
+list_ages(const Anchor *anchor, uint64_t *deaths)
+{
+	uint32_t count = 0;
+	uint32_t kept = 0;
+	uint32_t i;
+
+	for (i = 0; i < anchor->count; i++)
+		if (anchor->items[i].kind != ITEM_ALIVE)
+			deaths[count++] = anchor->items[i].death;
+	if (count > 1)
+		qsort(deaths, count, sizeof(uint64_t), newest_first);
+	for (i = 0; i < count; i++)
+		if (kept == 0 || deaths[kept - 1] != deaths[i])
+			deaths[kept++] = deaths[i];
+	return kept;
+}
+
+static uint32_t
+age_of(const uint64_t *deaths, uint32_t count, uint64_t death)
+{
+	const uint64_t *found = bsearch(&death, deaths, count, sizeof(uint64_t), newest_first);
+
+	return (uint32_t) (found - deaths);
 }
 
 void
 anchor_encode(const Anchor *anchor, Buf *out)
 {
+	uint64_t deaths[ANCHOR_ITEMS_MAX];
+	uint32_t count = list_ages(anchor, deaths);
 	size_t	 begin = out->size;
 	uint32_t checksum;
 	uint32_t i;
@@ -82,7 +99,7 @@ anchor_encode(const Anchor *anchor, Buf *out)
 		if (item->known && !item->ascii)
 			put(out, item->bytes);
 		if (item->kind != ITEM_ALIVE)
-			put(out, age_of(anchor, item->death));
+			put(out, age_of(deaths, count, item->death));
 	}
 	buf_bytes(out, anchor->text, anchor->bytes);
 	if (out->failed)

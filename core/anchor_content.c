@@ -139,6 +139,7 @@ CollabStatus
 anchor_edit(Arena *arena, const Delta *change, AnchorEdit *out, CollabError *err)
 {
 	int64_t	 at = 0;
+	int64_t	 shift = 0;
 	uint32_t i = 0;
 
 	out->count = 0;
@@ -148,7 +149,7 @@ anchor_edit(Arena *arena, const Delta *change, AnchorEdit *out, CollabError *err
 	while (i < change->count)
 	{
 		const DeltaOp *op = &change->ops[i];
-		AnchorHunk	   hunk = {.at = at};
+		AnchorHunk	   hunk = {.at = at, .shift = shift};
 		uint32_t	   first = i;
 
 		if (op->kind == DELTA_RETAIN)
@@ -175,6 +176,7 @@ anchor_edit(Arena *arena, const Delta *change, AnchorEdit *out, CollabError *err
 			if (i < change->count && change->ops[i].kind == DELTA_DELETE)
 				hunk.removed = change->ops[i++].units;
 			at += hunk.removed;
+			shift += hunk.inserted - hunk.removed;
 		}
 		out->hunks[out->count++] = hunk;
 	}

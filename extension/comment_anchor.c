@@ -145,8 +145,11 @@ comment_anchors_carry(CommentAnchors *anchors, int64 version, Snapshot snapshot)
 		errors_check(anchor_edit(&arena, &change, &edit, &err), &err);
 		if (edit.count > 0)
 			for (i = first; i < reached; i++)
+			{
+				CHECK_FOR_INTERRUPTS();
 				if (anchors->list[i].anchor != NULL)
 					errors_check(anchor_apply(anchors->list[i].anchor, &edit, &err), &err);
+			}
 		arena_reset(&arena);
 	}
 	event_scan_end(scan);
