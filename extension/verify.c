@@ -208,6 +208,7 @@ verify_document(Verification *v)
 	verify_step(v, "events", find_head, NULL);
 	verify_segments(v);
 	verify_tables(v, verify_events(v));
+	verify_comments(v);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(v->context);
 }

@@ -41,6 +41,16 @@ extern bool verify_try(Verification *v, VerifyStep step, void *arg, char **error
 /* The same; an error is reported under `part`. */
 extern void verify_step(Verification *v, const char *part, VerifyStep step, void *arg);
 
+/* Can the document be read at this version, or at least should it be? */
+static inline bool
+verify_is_version(const Verification *v, int64 version)
+{
+	return version >= v->document.first_version && version <= v->head;
+}
+
+/* Whoever did something must have a name. */
+extern void verify_user(Verification *v, const char *part, int64 version, int64 user);
+
 /* Every row of a statement, run as the owner of the tables; $1 is the document's key. */
 typedef void (*VerifyRow)(Verification *v, HeapTuple row, TupleDesc desc, void *arg);
 extern void verify_rows(Verification *v, const char *sql, VerifyRow check, void *arg);
@@ -64,6 +74,8 @@ extern HTAB *verify_events(Verification *v);
 /* verify_tables.c: rows about events, and whether they tell the truth */
 extern void verify_segments(Verification *v);
 extern void verify_tables(Verification *v, HTAB *editors);
+/* verify_comments.c */
+extern void verify_comments(Verification *v);
 /* verify_orphans.c: rows of documents that are not there */
 extern void verify_orphans(Verification *v);
 

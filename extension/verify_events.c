@@ -343,9 +343,7 @@ note_editor(Verification *v, Walk *walk, const StoredEvent *event)
 	if (!found)
 	{
 		editor->clock = PG_INT64_MIN;
-		if (store_user_name(event->author, v->snapshot) == NULL)
-			verify_report(v, "events", event->version, "there is no user with key " INT64_FORMAT,
-						  event->author);
+		verify_user(v, "events", event->version, event->author);
 	}
 	/* edits by SQL have no editor that could come back and ask */
 	if (event->version <= v->folded && event->site != 0)

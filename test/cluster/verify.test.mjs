@@ -25,6 +25,7 @@ before(async () =>
 				convert_to('[{"retain":1},{"delete":2}]', 'UTF8')]);
 		SELECT collab.insert_text('large', 0, repeat('lorem ipsum ', 1000)), collab.delete_text('large', 5, 3000), collab.insert_text('large', 7, md5('x'));
 		SELECT collab.fold('typed', 150), collab.fold('typed', 300), collab.fold('rich', 40);
+		SELECT collab.add_comment('typed', 3, 9, 'about this', 100), collab.add_comment('rich', 2, 4, 'and that'), collab.name_version('typed', 'a name', 200);
 		SELECT count(collab.insert_text('rich', 0, 'end')) FROM generate_series(1, 20)`);
 });
 
@@ -87,6 +88,8 @@ const FUNCTIONS = `
 		SELECT md5(string_agg(line, E'\\n')) FROM (
 			SELECT e::text FROM collab.events_since(doc_id, 0) e
 			UNION ALL SELECT b::text FROM collab.blame(doc_id) b
+			UNION ALL SELECT c::text FROM collab.comments(doc_id) c
+			UNION ALL SELECT n::text FROM collab.named_versions(doc_id) n
 			UNION ALL SELECT v || collab.document(doc_id, v)::text FROM generate_series(0, (SELECT max(version) FROM collab.event_list l WHERE l.doc_id = portrait.doc_id)) v
 		) lines (line) $$;
 
@@ -120,6 +123,8 @@ const TARGETS = {
 	snapshots: { columns: ['version', 'event', 'length', 'created_at', 'written_at', 'astral', 'pinned', 'checksum'], payload: 'content' },
 	chunks: { columns: ['first_version', 'last_version', 'created_first', 'created_last', 'events', 'raw_bytes', 'checksum'], payload: 'payload' },
 	applied_clocks: { columns: ['author', 'site', 'clock'] },
+	comments: { columns: ['origin_version', 'anchor_version', 'author'], payload: 'anchor' },
+	named_versions: { columns: ['created_by'] },
 };
 
 test(`${FLIPS} flipped bits, each by itself: noticed or harmless`, (t) =>

@@ -75,6 +75,10 @@ SELECT * FROM after($$SET LOCAL session_replication_role = replica; INSERT INTO 
 	('00000000-0000-0000-0000-000000000001', doc(), NULL, user_key('bob'), 'x', now(), 50, 'origin', 60, 'anchor', 'quote'),
 	('00000000-0000-0000-0000-000000000002', doc(), NULL, user_key('bob'), 'x', now(), 1000, NULL, 1000, 'anchor', 'quote'),
 	('00000000-0000-0000-0000-000000000003', doc(), '00000000-0000-0000-0000-000000000009', user_key('bob'), 'x', now(), NULL, NULL, NULL, NULL, NULL)$$);
+SELECT add_comment('verified', 2, 9, 'about this', 10) IS NOT NULL AS commented;
+SELECT * FROM verify('verified');
+SELECT part, regexp_replace(problem, '[0-9a-f]{8}-\S+', 'ID') AS problem FROM after($$UPDATE comments SET anchor = set_bit(anchor, 70, 1 - get_bit(anchor, 70)) WHERE doc = doc()$$);
+SELECT part, version, regexp_replace(problem, '[0-9a-f]{8}-\S+', 'ID') AS problem FROM after($$UPDATE comments SET origin = anchor, origin_version = 11, anchor_version = 60 WHERE doc = doc()$$);
 
 -- a document whose older history was deleted
 SELECT create_document('verified.pruned');
