@@ -1,0 +1,93 @@
+/*
+ * run.mjs - history for people on a real history: the 259,778 keystrokes of the recorded session automerge-paper, every one an event.
+ *
+ *	TRACES=folder of the recorded sessions (where it is missing, nothing is measured).
+ *
+ * Times are taken inside the server; best of several rounds. Without the worker, so there is no snapshot but the one that a figure names.
+ */
+import { appendFileSync, existsSync, writeFileSync, chownSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
+import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+const trace = join(process.env.TRACES ?? join(projectDir, '../shared/traces'), 'automerge-paper.json.gz');
+
+if (!existsSync(trace))
+{
+	console.log(`${trace} is not there: nothing is measured`);
+	process.exit(0);
+}
+
+const cluster = await startCluster({ preload: false, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' } });
+const db = cluster.createDatabase('bench');
+
+function report(name, value, unit, goal = null)
+{
+	const met = goal === null ? null : value < goal;
+	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal: goal === null ? null : `< ${goal}`, met });
+	console.log(line);
+	if (process.env.BENCH_LINES)
+		appendFileSync(process.env.BENCH_LINES, line + '\n');
+}
+
+/* Milliseconds that a query takes in a session that has run it before. `after` undoes what it did. */
+function milliseconds(query, after = '')
+{
+	const out = db.sql(`CREATE TEMP TABLE taken (ms float8);
+		DO $$
+		DECLARE
+			started timestamptz;
+			taken float8;
+		BEGIN
+			FOR i IN 0 .. ${ROUNDS} LOOP
+				started := clock_timestamp();
+				PERFORM ${query};
+				taken := 1000 * extract(epoch FROM clock_timestamp() - started);
+				IF i > 0 THEN
+					INSERT INTO taken VALUES (taken);
+				END IF;
+				${after}
+			END LOOP;
+		END $$;
+		SELECT min(ms) FROM taken; DROP TABLE taken`);
+	return Number(out);
+}
+
+const ops = join(cluster.dir, 'ops');
+writeFileSync(ops, [...keystrokes(await loadTrace(trace))].map((delta) => JSON.stringify(delta).replaceAll('\\', '\\\\')).join('\n') + '\n');
+if (cluster.user)
+	chownSync(ops, cluster.user.uid, cluster.user.gid);
+db.sql(`CREATE TABLE keystrokes (n bigserial, op text);
+	COPY keystrokes (op) FROM '${ops}';
+	SELECT collab.create_document('paper');
+	SELECT count(collab.submit('paper', op::collab.delta)) FROM (SELECT op FROM keystrokes ORDER BY n) k;
+	DROP TABLE keystrokes;
+	VACUUM ANALYZE`);
+const head = Number(db.sql(`SELECT max(version) FROM collab.events_since('paper', 259000)`));
+
+report('blame of 259,778 keystrokes, no snapshot', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', 300);
+report('diff over 10,000 versions in the middle', milliseconds(`collab.diff('paper', 130000, 140000)`), 'ms');
+report('diff over 10,000 versions backward, no snapshot', milliseconds(`collab.diff('paper', 140000, 130000)`), 'ms');
+report('diff over all 259,778 versions', milliseconds(`collab.diff('paper', 0, ${head})`), 'ms');
+report('history, the newest edit of 259,778 keystrokes', milliseconds(`count(*) FROM collab.history('paper', max_edits => 1)`), 'ms');
+report('history, all edits of 259,778 keystrokes', milliseconds(`count(*) FROM collab.history('paper', max_edits => NULL)`), 'ms');
+
+db.sql(`SELECT collab.name_version('paper', 'middle', 130000), collab.name_version('paper', 'head', ${head})`);
+report('blame of 259,778 keystrokes, snapshot at the head', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', 300);
+report('diff over 10,000 versions backward, snapshot below', milliseconds(`collab.diff('paper', 140000, 130000)`), 'ms');
+
+/* one word among ten editors' keystrokes: history's first page, and an undo over all the others */
+db.sql(`SELECT collab.create_document('busy', repeat('x', 10000));
+	SET collab.user_id = 'alice';
+	SELECT collab.insert_text('busy', 5000, 'alice');
+	DO $$ BEGIN FOR i IN 1 .. 10000 LOOP
+		PERFORM set_config('collab.user_id', 'user-' || i % 10, true);
+		PERFORM collab.insert_text('busy', (i::bigint * 7919) % 10000, 'y');
+	END LOOP; END $$`);
+report('history, the edits of eleven users in 10,001 events', milliseconds(`count(*) FROM collab.history('busy')`), 'ms');
+/* each round undoes the same: it is redone in between */
+report('undo of one edit over 10,000 events of others', milliseconds(`collab.undo('busy', 'alice')`,
+	`IF collab.redo('busy', 'alice') IS NULL THEN RAISE EXCEPTION 'nothing was undone'; END IF;`), 'ms');
+
+await cluster.destroy();
