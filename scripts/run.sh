@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh - the demo: installs what is missing, builds, starts a private cluster and the proxy, prints the URL, and stops it all
-# on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL,
+# run.sh - the demo: installs what is missing, builds, starts a private cluster, the proxy and the archiver, prints the URL, and
+# stops it all on Ctrl-C. PORT=n chooses the port of the page, RESET=1 begins with an empty database, PG_CONFIG= another PostgreSQL,
 # RUN_DIR=DIR another place for the data.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -8,7 +8,7 @@
 cd "$top"
 start_log run.log
 
-# Where data, logs and the proxy's configuration live: .run, or elsewhere if the server's user cannot come here.
+# Where data, logs and the daemons' configurations live: .run, or elsewhere if the server's user cannot come here.
 choose_state()
 {
   local owner
@@ -33,55 +33,63 @@ choose_state()
   chmod 700 "$state"
 }
 
-# A copy of what the proxy needs where its user can read it; the original where that is possible.
+# A copy of what the daemons need where their user can read it; the originals where that is possible.
 choose_files()
 {
-  binary=$top/build/proxy/collab-proxy
+  binaries=$top/build
   www=$top/client/dist
-  if ! as_user "$user" test -r "$www" -a -x "$binary" 2>/dev/null; then
+  if ! as_user "$user" test -r "$www" -a -x "$binaries/proxy/collab-proxy" 2>/dev/null; then
     rm -rf "$state/files"
-    mkdir "$state/files"
-    cp "$binary" "$state/files/"
+    mkdir -p "$state/files/proxy" "$state/files/archiver"
+    cp "$binaries/proxy/collab-proxy" "$state/files/proxy/"
+    cp "$binaries/archiver/collab-archiver" "$state/files/archiver/"
     cp -rL "$www" "$state/files/demo"
     chown -R "$user" "$state/files"
-    binary=$state/files/collab-proxy
+    binaries=$state/files
     www=$state/files/demo
   fi
 }
 
-is_our_proxy()
+# is_ours NAME PID: does that daemon of ours have this number?
+is_ours()
 {
-  { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null | grep -qF "collab-proxy --config $state/proxy.conf"
+  { tr '\0' ' ' <"/proc/$2/cmdline"; } 2>/dev/null | grep -qF "collab-$1 --config $state/$1.conf"
 }
 
-# end_proxy PID: asks it to drain, and does not wait for ever.
-end_proxy()
+# end_daemon NAME PID: asks it to end in order, and does not wait for ever.
+end_daemon()
 {
   local i
-  kill -TERM "$1" 2>/dev/null || return 0
+  kill -TERM "$2" 2>/dev/null || return 0
   for ((i = 0; i < 100; i++)); do
-    is_our_proxy "$1" || return 0
+    is_ours "$1" "$2" || return 0
     sleep 0.1
   done
-  kill -KILL "$1" 2>/dev/null || true
+  kill -KILL "$2" 2>/dev/null || true
 }
 
-# A proxy that a killed run.sh left behind.
-end_leftover()
+# Daemons that a killed run.sh left behind.
+end_leftovers()
 {
-  local old
-  old=$(cat "$state/proxy.pid" 2>/dev/null || true)
-  if [ -n "$old" ] && is_our_proxy "$old"; then
-    end_proxy "$old"
-  fi
+  local name old
+  for name in proxy archiver; do
+    old=$(cat "$state/$name.pid" 2>/dev/null || true)
+    if [ -n "$old" ] && is_ours "$name" "$old"; then
+      end_daemon "$name" "$old"
+    fi
+  done
 }
 
 stop_all()
 {
   trap '' INT TERM HUP
   if [ -n "${proxy:-}" ]; then
-    end_proxy "$proxy"
+    end_daemon proxy "$proxy"
     rm -f "$state/proxy.pid"
+  fi
+  if [ -n "${archiver:-}" ]; then
+    end_daemon archiver "$archiver"
+    rm -f "$state/archiver.pid"
   fi
   "$top/scripts/cluster.sh" stop "$state" fast 9>&- || true
   say "stopped"
@@ -116,8 +124,14 @@ note_changed_script()
   fi
 }
 
-write_config()
+write_configs()
 {
+  mkdir -p "$state/cold"
+  cat >"$state/archiver.conf" <<END
+# Written by make run at each start.
+database = "host=$socket port=$pgport dbname=collab user=collab_archiver"
+store_dir = "$state/cold"
+END
   cat >"$state/proxy.conf" <<END
 # Written by make run at each start.
 listen_address = 127.0.0.1
@@ -126,7 +140,7 @@ database = "host=$socket port=$pgport dbname=collab user=collab_proxy"
 auth = none
 static_dir = "$www"
 END
-  [ "$EUID" != 0 ] || chown "$user" "$state/proxy.conf"
+  [ "$EUID" != 0 ] || chown "$user" "$state/proxy.conf" "$state/archiver.conf" "$state/cold"
 }
 
 # healthy: does the proxy answer, with its database connected?
@@ -137,13 +151,20 @@ healthy()
   [[ $answer == *'"database":"up"'* ]]
 }
 
+# start_daemon NAME: its number is in $! afterwards.
+start_daemon()
+{
+  local prefix
+  become "$user"
+  "${prefix[@]}" setsid "$binaries/$1/collab-$1" --config "$state/$1.conf" >"$state/$1.log" 2>&1 </dev/null 9>&- &
+  say "$!" >"$state/$1.pid"
+}
+
 start_proxy()
 {
-  local i prefix
-  become "$user"
-  "${prefix[@]}" setsid "$binary" --config "$state/proxy.conf" >"$state/proxy.log" 2>&1 </dev/null 9>&- &
+  local i
+  start_daemon proxy
   proxy=$!
-  say "$proxy" >"$state/proxy.pid"
   for ((i = 0; i < 200; i++)); do
     ! healthy || return 0
     kill -0 "$proxy" 2>/dev/null || break
@@ -153,7 +174,7 @@ start_proxy()
   die "collab-proxy does not answer; its log is $state/proxy.log"
 }
 
-prepare "build run" epn
+prepare "build run" epan
 
 user=$(server_user)
 choose_state
@@ -162,10 +183,10 @@ flock -n 9 || die "it runs already: $(cat "$state/url" 2>/dev/null)"
 trap stop_all EXIT
 trap 'exit 0' INT TERM HUP
 
-end_leftover
+end_leftovers
 if [ -n "${RESET:-}" ]; then
   "$top/scripts/cluster.sh" stop "$state" immediate 9>&-
-  rm -rf "$state/data" "$state/sql.cksum"
+  rm -rf "$state/data" "$state/cold" "$state/sql.cksum"
 fi
 pgport=${RUN_PGPORT:-54329}
 export RUN_PGPORT=$pgport
@@ -175,13 +196,15 @@ step "database" env PGHOST="$socket" PGPORT="$pgport" "$top/scripts/demo-databas
 note_changed_script
 choose_files
 choose_port
-write_config
+write_configs
 # The demo page shows how to reach its database.
 psql=psql
 command -v psql >/dev/null || psql=$pg_bin/psql
 psql="$psql -h $socket -p $pgport -U postgres collab"
 say "{\"psql\": \"$psql\"}" >"$www/demo.json"
 start_proxy
+start_daemon archiver
+archiver=$!
 
 url=http://127.0.0.1:$PORT/
 say "$url" >"$state/url"
@@ -189,7 +212,7 @@ cat <<END
 
   demo page   $url
   psql        $psql
-  logs        $state/postgres.log, $state/proxy.log
+  logs        $state/postgres.log, $state/proxy.log, $state/archiver.log
 
 Ctrl-C stops it; what was written stays for the next time.
 END

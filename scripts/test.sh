@@ -23,7 +23,7 @@ proxy      epn 900   scripts/node-test.sh test/proxy
 archiver   ean 900  scripts/node-test.sh test/archiver
 e2e        epn 1500  scripts/node-test.sh test/e2e
 browser    epn 600   scripts/node-test.sh test/browser
-run        epn 300  scripts/node-test.sh test/run
+run        epan 300 scripts/node-test.sh test/run
 END
 }
 

@@ -91,6 +91,12 @@ test('the first run makes a cluster, a database and a page', async () => {
   assert.equal(run.sql('SHOW fsync'), 'on');
 });
 
+test('the archiver works beside it', async () => {
+  await eventually(() => current.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'collab-archiver/%'") === '2',
+    { timeout: 20000, what: 'both connections of the archiver' });
+  assert.ok(existsSync(join(parent, 'state/cold')));
+});
+
 test('a second one at the same time refuses and says where the first is', async () => {
   const first = current;
   const second = new Run();
