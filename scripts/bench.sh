@@ -7,11 +7,11 @@
 cd "$top"
 chosen=("$@")
 if [ ${#chosen[@]} = 0 ]; then
-  chosen=(disk core sql history large proxy)
+  chosen=(disk core sql history tiers large proxy)
 fi
 json=${BENCH_JSON:+$(readlink -f "$BENCH_JSON")}
 start_log bench.log
-prepare "build run bench" epn
+prepare "build run bench" epan
 
 BENCH_LINES=$top/build/bench-lines.json
 as_builder rm -f "$BENCH_LINES"
