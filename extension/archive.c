@@ -101,7 +101,7 @@ archive_forget(int64 doc, int64 last_version)
 	if (!OidIsValid(catalog_get()->archives.table))
 		return;
 	owner_sql_begin(&frame);
-	/* the deletion comes second: both statements look at the same rows, which the document's lock keeps as they are */
+	/* the deletion comes last: all look at the same rows, which the document's lock keeps as they are */
 	owner_sql_execute_latest("INSERT INTO collab.archive_garbage (object, deleted_at)"
 							 " SELECT object, now() FROM collab.archives WHERE doc = $1 AND last_version <= $2",
 							 2, types, values, SPI_OK_INSERT);

@@ -26,7 +26,7 @@ const state = () => db.sql(`
 	SELECT rolname, rolcanlogin, rolconnlimit, rolbypassrls, rolsuper, rolpassword IS NULL, rolconfig FROM pg_authid LEFT JOIN pg_db_role_setting ON setrole = oid,
 		LATERAL (SELECT setconfig) s (rolconfig) WHERE rolname LIKE 'collab%' ORDER BY 1;
 	SELECT oid::regclass, relowner::regrole, relacl FROM pg_class WHERE relnamespace = 'collab'::regnamespace ORDER BY relname;
-	SELECT oid::regprocedure, proowner::regrole, proacl FROM pg_proc WHERE pronamespace = 'collab'::regnamespace ORDER BY 1::text;
+	SELECT oid::regprocedure, proowner::regrole, proacl FROM pg_proc WHERE pronamespace = 'collab'::regnamespace ORDER BY oid::regprocedure::text;
 	SELECT nspowner::regrole, nspacl FROM pg_namespace WHERE nspname = 'collab';
 	SELECT parname, paracl FROM pg_parameter_acl; SELECT datacl FROM pg_database WHERE datname = 'one'`);
 
@@ -78,6 +78,21 @@ test('the proxy submits for any user, opens and fetches, and touches no table', 
 	for (const sql of ['SELECT * FROM collab.events', 'SELECT * FROM collab.events_00', 'DELETE FROM collab.documents', `SELECT collab.drop_document('doc')`,
 		`SELECT collab.text('doc')`])
 		assert.throws(() => db.sql(sql, 'collab_proxy'), /42501/, sql);
+});
+
+test('the archiver moves history and brings it back, and reads no document', () =>
+{
+	assert.equal(db.sql(`SELECT collab.archiver_duty('archive'), collab.archiver_duty('thaw')`, 'collab_archiver'), 't|t');
+	for (const sql of [`SELECT count(*) FROM collab.archive_candidates(0, 10)`, `SELECT count(*) FROM collab.archive_claim(1, 1000)`,
+		`SELECT count(*) FROM collab.thaw_wanted()`, `SELECT count(*) FROM collab.archive_garbage_take('1 day', 10)`, `SELECT collab.thaw_expire()`])
+		assert.equal(db.sql(sql, 'collab_archiver'), '0', sql);
+	assert.equal(db.sql(`SELECT collab.archive_commit(1, 1, 1, 1, '')`, 'collab_archiver'), 'f');
+	for (const sql of [BATCH, 'SELECT * FROM collab.archives', 'SELECT * FROM collab.chunks', 'SELECT * FROM collab.thawed', 'DELETE FROM collab.archive_garbage',
+		`SELECT collab.text('doc')`, `SELECT collab.drop_document('doc')`, `SELECT collab.fold('doc')`, `SET collab.user_id = 'bob'`, `SET collab.archive_after = 0`])
+		assert.throws(() => db.sql(sql, 'collab_archiver'), /42501/, sql);
+	for (const sql of [`SELECT collab.archive_claim(1, 1000)`, `SELECT collab.thaw_store(1, 1, '')`, `SELECT collab.archiver_failed(1, 'thaw', '', '')`])
+		for (const role of ['collab_proxy', 'app', 'stranger'])
+			assert.throws(() => db.sql(sql, role), /42501/, `${role}: ${sql}`);
 });
 
 test('an application edits and reads under its own name, and under no other', () =>
