@@ -270,6 +270,8 @@ settle_down(int slot, Oid database, Oid role)
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	/* Every transaction looks again when it has its lock, whatever the database's default is. */
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	/* One document whose history has to come from the cold store does not keep all others waiting. */
+	SetConfigOption("collab.thaw_timeout", "2s", PGC_USERSET, PGC_S_OVERRIDE);
 	snprintf(cache, sizeof(cache), "%d", Min(guc_worker_cache_size, 1024 * 1024));
 	SetConfigOption("collab.head_cache_size", cache, PGC_SUSET, PGC_S_OVERRIDE);
 	claim_database(slot, database);
