@@ -286,6 +286,7 @@ turn(void)
 	TimestampTz due = documents_gather();
 	int			i;
 
+	documents_report();
 	for (i = 0; i < (int) lengthof(duties); i++)
 	{
 		TimestampTz next = duties[i]->run();
@@ -293,6 +294,7 @@ turn(void)
 		due = Min(due, next);
 		CHECK_FOR_INTERRUPTS();
 	}
+	documents_report();
 	return due;
 }
 

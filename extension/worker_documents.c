@@ -161,6 +161,12 @@ put_changed(WorkerDocument *document)
 	documents_put(document, QUEUE_SNAPSHOT, 0);
 }
 
+void
+documents_report(void)
+{
+	worker_state_backlog(queued, looking);
+}
+
 bool
 documents_all_done(void)
 {
@@ -327,7 +333,6 @@ documents_gather(void)
 		look_begin();
 	if (looking)
 		look_step();
-	worker_state_backlog(queued, looking);
 	due = looking ? TIMESTAMP_NOW : look_next;
 	return Min(due, take_next);
 }

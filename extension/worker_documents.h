@@ -36,6 +36,9 @@ extern TimestampTz documents_gather(void);
 /* A setting or the extension changed: what was passed over may be to be done now. */
 extern void documents_look_again(void);
 
+/* Tells people how much is left. */
+extern void documents_report(void);
+
 /* Everything that was noted is done. */
 extern bool documents_all_done(void);
 

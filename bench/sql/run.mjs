@@ -6,16 +6,17 @@
  * rows (submit_batch by pgbench as a prepared statement, COPY from a file for each batch). Beside them stands what no batch can
  * reach: a durable commit per batch against COPY with one commit in all. Rounds alternate; medians are reported.
  */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync, chownSync } from 'node:fs';
+import { appendFileSync, mkdirSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCluster } from '../../test/lib/cluster.mjs';
+import { pgbench as runPgbench, writeScript } from './submit.mjs';
 
 const DOCUMENTS = 100;
 const BATCHES = Number(process.env.BENCH_BATCHES ?? 1000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 
-const cluster = await startCluster({ preload: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB', min_wal_size: '2GB', checkpoint_timeout: '30min', autovacuum: 'off' } });
+const cluster = await startCluster({ preload: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB', min_wal_size: '2GB', checkpoint_timeout: '30min', autovacuum: 'off',
+	'collab.worker': 'off' /* bench/worker has what it costs */ } });
 const db = cluster.createDatabase('bench');
 const dir = join(cluster.dir, 'rows');
 mkdirSync(dir);
@@ -33,28 +34,8 @@ function report(name, value, unit, goal = null, met = null)
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const list = (make, count) => `'{${Array.from({ length: count }, (_, i) => make(i)).join(',')}}'`;
 
-/* A pgbench script: one character into each of `count` documents, which are all at version :k. */
-function script(name, prefix, count)
-{
-	const hex = Buffer.from('{"ops":[{"retain":500},{"insert":"x"}]}').toString('hex');
-	const file = join(dir, name);
-	writeFileSync(file, `\\set k :k + 1
-SELECT count(*) FROM collab.submit_batch(${list((i) => prefix + i, count)}::text[], ${list((i) => 'user-' + i, count)}::text[],
-	${list((i) => 8000 + i, count)}::bigint[], array_fill(:k::bigint, ARRAY[${count}]), array_fill(:k::bigint, ARRAY[${count}]),
-	array_fill(NULL::bigint, ARRAY[${count}]), array_fill(1, ARRAY[${count}]), ${list(() => '"\\\\x' + hex + '"', count)}::bytea[]);
-`);
-	return file;
-}
-
-/* Rows per second. `k` is the version that the documents are at, less one. */
-function pgbench(file, k, batches, rowsEach)
-{
-	const out = execFileSync(join(cluster.bin, 'pgbench'), ['-n', '-M', 'prepared', '-f', file, '-D', `k=${k}`, '-t', String(batches), '-h', cluster.dir,
-		'-p', String(cluster.port), '-U', 'postgres', 'bench'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
-	if (!/number of failed transactions: 0 /.test(out))
-		throw new Error(out);
-	return Number(/tps = ([\d.]+) \(without/.exec(out)[1]) * rowsEach;
-}
+const script = (name, prefix, count) => writeScript(join(dir, name), prefix, count);
+const pgbench = (file, k, batches, rowsEach) => runPgbench(cluster, 'bench', file, k, batches, rowsEach);
 
 /* The same batches in one transaction, the arrays made beforehand. Gives seconds. */
 function inOneTransaction(prefix, count, version, batches)
@@ -90,7 +71,7 @@ function timed(sql)
 
 function fresh(prefix, length)
 {
-	db.sql(`TRUNCATE collab.events, collab.documents;
+	db.sql(`TRUNCATE collab.events, collab.documents, collab.snapshots, collab.live_texts CASCADE;
 		SELECT count(collab.create_document('${prefix}' || i, repeat('a', ${length}))) FROM generate_series(0, ${DOCUMENTS - 1}) i`);
 }
 

@@ -1,0 +1,118 @@
+/*
+ * run.mjs - what the worker costs: operations per second that submit_batch appends with it and without it, in alternating
+ * rounds of one run, and WAL bytes per one-character operation without it, with snapshots, and with live texts on top.
+ *
+ * A private cluster with fsync on. Batches of 100 operations, one for each of 100 documents, one batch at a time from one
+ * session. WAL is counted until the worker has nothing left to do.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCluster } from '../../test/lib/cluster.mjs';
+import { pgbench, writeScript } from '../sql/submit.mjs';
+
+const DOCUMENTS = 100;
+const BATCHES = Number(process.env.BENCH_BATCHES ?? 1500);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+
+const cluster = await startCluster({ preload: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB', min_wal_size: '2GB', checkpoint_timeout: '30min' } });
+const db = cluster.createDatabase('bench');
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function report(name, value, unit, goal = null, met = null)
+{
+	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal, met });
+	console.log(line);
+	if (process.env.BENCH_LINES)
+		appendFileSync(process.env.BENCH_LINES, line + '\n');
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+async function until(look, what)
+{
+	for (let i = 0; i < 3000; i++)
+	{
+		if (look())
+			return;
+		await sleep(20);
+	}
+	throw new Error(`not within a minute: ${what}`);
+}
+
+const running = () => db.sql('SELECT pid IS NOT NULL FROM collab.stat_worker') === 't';
+
+/* The worker with these settings, or (null) none. */
+async function work(settings)
+{
+	cluster.sql('ALTER SYSTEM SET collab.worker = off; SELECT pg_reload_conf()');
+	await until(() => !running(), 'the end of the worker');
+	if (settings === null)
+		return;
+	cluster.sql(Object.entries({ 'collab.worker': 'on', ...settings }).map(([name, value]) => `ALTER SYSTEM SET ${name} = ${value};`).join('\n'));
+	cluster.sql('SELECT pg_reload_conf()');
+	await until(running, 'a worker');
+}
+
+/* Nothing waits, and it waits. */
+const idle = () => until(() => db.sql('SELECT backlog = 0 AND NOT looking AND duty IS NULL FROM collab.stat_worker') === 't', 'an idle worker');
+
+function fresh(prefix, length)
+{
+	db.sql(`TRUNCATE collab.events, collab.documents, collab.snapshots, collab.live_texts CASCADE;
+		SELECT count(collab.create_document('${prefix}' || i, (SELECT string_agg('word' || (n * 7919 % 2003), ' ') FROM generate_series(1, ${Math.round(length / 9)}) n))) FROM generate_series(0, ${DOCUMENTS - 1}) i`);
+}
+
+const ALL = { 'collab.live_text': 'on', 'collab.snapshot_interval': 100 };
+const SNAPSHOTS = { 'collab.live_text': 'off', 'collab.snapshot_interval': 100 };
+
+/* ---- operations per second ---- */
+
+for (const kilobytes of [1, 20])
+{
+	const rates = { without: [], with: [] };
+
+	for (let round = 0; round < ROUNDS * 2 + 2; round++)
+	{
+		const on = round % 2 === 1;
+
+		await work(null);
+		fresh('doc-', kilobytes * 1000);
+		if (on)
+			await work(ALL);
+		const file = writeScript(join(cluster.dir, 'batch.sql'), 'doc-', DOCUMENTS);
+		if (on)
+			await idle();
+		db.sql('CHECKPOINT');
+		const rate = pgbench(cluster, 'bench', file, 0, BATCHES, DOCUMENTS);
+		/* the first pair fills WAL files that later ones find recycled */
+		if (round >= 2)
+			rates[on ? 'with' : 'without'].push(rate);
+	}
+	report(`operations appended without a worker, ${DOCUMENTS} documents of ${kilobytes} kB`, median(rates.without), 'op/s');
+	report(`the same beside a worker that writes snapshots and live texts, ${kilobytes} kB`, median(rates.with), 'op/s');
+	const share = 100 * median(rates.with) / median(rates.without);
+	report(`with a worker, of without, ${kilobytes} kB`, share, '%', '>= 95', share >= 95);
+}
+
+/* ---- WAL ---- */
+
+db.sql(`ALTER SYSTEM SET full_page_writes = off`);
+for (const kilobytes of [1, 20, 100])
+	for (const [name, settings] of [['without a worker', null], ['with snapshots', SNAPSHOTS], ['with snapshots and live texts', ALL]])
+	{
+		await work(null);
+		fresh('wal-', kilobytes * 1000);
+		await work(settings);
+		const file = writeScript(join(cluster.dir, 'wal.sql'), 'wal-', DOCUMENTS);
+		if (settings !== null)
+			await idle();
+		db.sql('CHECKPOINT');
+		const start = db.sql('SELECT pg_current_wal_insert_lsn()');
+		const rate = pgbench(cluster, 'bench', file, 0, 1000, DOCUMENTS);
+		if (settings !== null)
+			await idle();
+		const bytes = Number(db.sql(`SELECT pg_current_wal_insert_lsn() - '${start}'`)) / (1000 * DOCUMENTS);
+		report(`WAL of one character, ${kilobytes} kB document, ${name}, at ${Math.round(rate / 1000)} k op/s`, bytes, 'bytes');
+	}
+
+await cluster.destroy();
