@@ -1,6 +1,8 @@
 /* duty_text.c - keeps collab.live_texts a second behind the edits at most. */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "catalog/namespace.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
@@ -73,12 +75,45 @@ write_text(const DocumentRow *document)
 	return VARSIZE_ANY_EXHDR(body);
 }
 
+/*
+ * Of all that the worker does this is what may take the more, the more people type. So it works in short
+ * pieces, and pauses after each as long as its share of a processor demands.
+ */
+#define PIECE_US 20000
+#define PAUSE_MAX_US INT64CONST(60000000)
+
+static TimestampTz resume_at = 0;
+
+/* Time that this process has had a processor for, in microseconds. */
+static int64
+cpu_us(void)
+{
+	struct timespec used;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+		return 0;
+	return used.tv_sec * INT64CONST(1000000) + used.tv_nsec / 1000;
+}
+
+static TimestampTz
+pause_for(int64 used_us)
+{
+	resume_at = GetCurrentTimestamp() +
+				Min(used_us * (100 - guc_live_text_share) / guc_live_text_share, PAUSE_MAX_US);
+	return resume_at;
+}
+
 static TimestampTz
 run(void)
 {
-	TimestampTz		start = GetCurrentTimestamp();
+	TimestampTz		now = GetCurrentTimestamp();
 	TimestampTz		due = TIMESTAMP_NEVER;
+	int64			start = cpu_us();
 	WorkerDocument *known;
+
+	/* Further away than any pause: the clock was set back. */
+	if (resume_at > now && resume_at <= now + PAUSE_MAX_US)
+		return resume_at;
 
 	while ((known = documents_next(QUEUE_TEXT, &due)) != NULL)
 	{
@@ -93,9 +128,10 @@ run(void)
 			known->not_before[QUEUE_TEXT] =
 				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) bytes * 1000 / BYTES_PER_SECOND);
 		}
-		if (worker_budget_used(start))
-			return TIMESTAMP_NOW;
+		if (cpu_us() - start > PIECE_US)
+			return pause_for(cpu_us() - start);
 	}
+	(void) pause_for(cpu_us() - start);
 	return due;
 }
 

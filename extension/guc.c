@@ -25,6 +25,7 @@ int	  guc_worker_idle_timeout = 300;
 int	  guc_worker_cache_size = 64 * 1024;
 int	  guc_snapshot_interval = 100;
 bool  guc_live_text = true;
+int	  guc_live_text_share = 20;
 char *guc_live_text_config = NULL;
 int	  guc_quarantine_after = 3;
 

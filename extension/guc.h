@@ -24,6 +24,7 @@ extern int	 guc_worker_idle_timeout; /* seconds without work after which it leav
 extern int	 guc_worker_cache_size;	  /* memory for contents that it keeps, in kB */
 extern int	 guc_snapshot_interval;	  /* events between two snapshots; 0: none are written */
 extern bool	 guc_live_text;			  /* collab.live_texts is kept */
+extern int	 guc_live_text_share;	  /* of the worker's time, in percent */
 extern char *guc_live_text_config;	  /* text search configuration of it */
 extern int	 guc_quarantine_after;	  /* failures of a document after which it is left out; 0: never */
 

@@ -106,20 +106,29 @@ live_text_words(Oid config, text *body)
 void
 live_text_write(int64 doc, int64 version, text *body, Oid config)
 {
-	static const Oid types[] = {INT8OID, INT8OID, TEXTOID, TSVECTOROID};
-	Datum			 values[4];
-	OwnerSql		 sql;
+	static Oid		  types[] = {INT8OID, INT8OID, TEXTOID, TSVECTOROID};
+	static SPIPlanPtr plan = NULL;
+	Datum			  values[4];
+	OwnerSql		  sql;
 
 	values[0] = Int64GetDatum(doc);
 	values[1] = Int64GetDatum(version);
 	values[2] = PointerGetDatum(body);
 	values[3] = live_text_words(config, body);
 	owner_sql_begin(&sql);
-	(void) owner_sql_execute("INSERT INTO collab.live_texts AS t (doc, version, updated_at, body, words)"
-							 " VALUES ($1, $2, pg_catalog.clock_timestamp(), $3, $4)"
-							 " ON CONFLICT (doc) DO UPDATE SET version = excluded.version,"
-							 " updated_at = excluded.updated_at, body = excluded.body, words = excluded.words",
-							 lengthof(types), types, values, NULL, false, SPI_OK_INSERT);
+	/* Planned once: that takes longer than the rest. */
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("INSERT INTO collab.live_texts AS t (doc, version, updated_at, body, words)"
+						   " VALUES ($1, $2, pg_catalog.clock_timestamp(), $3, $4)"
+						   " ON CONFLICT (doc) DO UPDATE SET version = excluded.version,"
+						   " updated_at = excluded.updated_at, body = excluded.body, words = excluded.words",
+						   lengthof(types), types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not plan the writing of a live text: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write a live text");
 	owner_sql_end(&sql);
 }
 

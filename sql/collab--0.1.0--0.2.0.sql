@@ -399,6 +399,13 @@ COMMENT ON COLUMN collab.live_texts.body IS 'the text';
 COMMENT ON COLUMN collab.live_texts.words IS 'its words, for full-text search';
 COMMENT ON CONSTRAINT live_texts_pkey ON collab.live_texts IS 'one row per document';
 ALTER TABLE collab.live_texts ALTER COLUMN body SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0;
+DO $lz4$
+BEGIN
+	ALTER TABLE collab.live_texts ALTER COLUMN body SET COMPRESSION lz4, ALTER COLUMN words SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+	NULL;
+END
+$lz4$;
 CREATE INDEX live_texts_words ON collab.live_texts USING gin (words);
 COMMENT ON INDEX collab.live_texts_words IS 'full-text search';
 

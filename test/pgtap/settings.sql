@@ -19,6 +19,7 @@ SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_
 					   ('collab.worker_cache_size', 'sighup', 'integer', 'kB', '65536', '0', '67108864'),
 					   ('collab.snapshot_interval', 'superuser', 'integer', '', '100', '0', '1000000'),
 					   ('collab.live_text', 'superuser', 'bool', '', 'on', '', ''),
+					   ('collab.live_text_share', 'sighup', 'integer', '', '20', '1', '100'),
 					   ('collab.live_text_config', 'superuser', 'string', '', 'simple', '', ''),
 					   ('collab.quarantine_after', 'sighup', 'integer', '', '3', '0', '1000'),
 					   ('collab.archive_after', 'superuser', 'integer', 's', '7776000', '-1', '2147483647'),
