@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "guc.h"
 
@@ -51,6 +52,19 @@ check_user_id(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* Whether a name means something is seen where it is used; whether it is a name at all, here. */
+static bool
+check_text_config(char **newval, void **extra, GucSource source)
+{
+	char *copy = pstrdup(*newval);
+	List *names;
+
+	if (SplitIdentifierString(copy, '.', &names) && names != NIL)
+		return true;
+	GUC_check_errdetail("It must be the name of a text search configuration.");
+	return false;
+}
+
 static void
 init_worker(void)
 {
@@ -71,21 +85,26 @@ init_worker(void)
 	DefineCustomIntVariable(
 		"collab.worker_cache_size", "Memory that a database's worker may spend on contents of documents.",
 		"What is kept there is brought up to date by the new events only.", &guc_worker_cache_size, 64 * 1024,
-		0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+		0, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"collab.snapshot_interval", "Number of events after which a snapshot of a document is written.",
-		"Large documents have fewer, see docs/history.md; 0 writes none. Of the server or of the database.",
+		"Large documents have fewer, see docs/worker.md; 0 writes none. Of the server or of the database.",
 		&guc_snapshot_interval, 100, 0, 1000 * 1000, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomBoolVariable("collab.live_text", "Whether the text of documents is kept for searching.",
 							 "In collab.live_texts, by the worker. Of the server or of the database.",
 							 &guc_live_text, true, PGC_SUSET, 0, NULL, NULL, NULL);
 
+	DefineCustomIntVariable("collab.live_text_share",
+							"Share of a processor that live texts may take, in percent.",
+							"Where that is not enough they are further behind than collab.worker_delay.",
+							&guc_live_text_share, 20, 1, 100, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
 	DefineCustomStringVariable(
 		"collab.live_text_config", "Text search configuration of live texts.",
 		"Texts that are there already keep theirs until they change. Of the server or of the database.",
-		&guc_live_text_config, "simple", PGC_SUSET, 0, NULL, NULL, NULL);
+		&guc_live_text_config, "simple", PGC_SUSET, 0, check_text_config, NULL, NULL);
 
 	DefineCustomIntVariable("collab.quarantine_after",
 							"Number of failures in a row after which the worker leaves a document out.",

@@ -63,6 +63,9 @@ launcher_register(void)
 {
 	BackgroundWorker worker;
 
+	/* pg_upgrade wants the server for itself. */
+	if (IsBinaryUpgrade)
+		return;
 	fill_worker(&worker, "collab launcher", "collab_launcher_main");
 	worker.bgw_restart_time = 1;
 	RegisterBackgroundWorker(&worker);

@@ -22,6 +22,8 @@ typedef struct Post
 	TimestampTz not_before; /* the launcher waits until then */
 	TimestampTz due;		/* the launcher starts one then; 0: no */
 	int			starts;		/* of processes that have not attached */
+	TimestampTz attached_at;
+	int			deaths; /* of processes that lived for a short time only, in a row */
 } Post;
 
 /* Changes that wait for the notifier. */

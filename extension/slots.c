@@ -19,6 +19,10 @@
  */
 #define EXPEL_TIMEOUT_MS 5000
 
+/* See mourn(). */
+#define SHORT_LIFE_MS 60000
+#define SOON_DEATHS 10
+
 /* After this the worker looks whether the database is still there. */
 #define EXPELLED_MS 10000
 
@@ -209,6 +213,20 @@ give_back(Slot *slot)
 	LWLockRelease(slot_memory->lock);
 }
 
+/*
+ * For how many milliseconds nobody takes the place of a process that failed, lest the same error fills the
+ * log. The first few are replaced soon: each may have failed by another document, which is then left out.
+ */
+static int
+mourn(Post *post)
+{
+	if (TimestampDifferenceExceeds(post->attached_at, GetCurrentTimestamp(), SHORT_LIFE_MS))
+		post->deaths = 0;
+	post->deaths++;
+	return post->deaths <= SOON_DEATHS ? 1000
+									   : Min((post->deaths - SOON_DEATHS) * 5000, SLOTS_HOLD_OFF_MAX_MS);
+}
+
 static void
 detach(int code, Datum arg)
 {
@@ -236,10 +254,10 @@ detach(int code, Datum arg)
 	{
 		/*
 		 * An error takes the process down, not what it had to do: what a worker had begun nobody would ask
-		 * for again. Not at once, lest the same error fills the log.
+		 * for again.
 		 */
 		post->wanted = my_process == SLOT_WORKER;
-		post->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
+		post->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), mourn(post));
 	}
 	LWLockRelease(slot->lock);
 	if (at_leave != NULL)
@@ -264,6 +282,7 @@ slots_attach(int number, SlotProcess process, Oid database)
 		post->check = true;
 		post->not_before = post->due = 0;
 		post->starts = 0;
+		post->attached_at = GetCurrentTimestamp();
 		my_slot = slot_attached = number;
 		my_process = process;
 	}

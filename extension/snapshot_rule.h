@@ -1,4 +1,4 @@
-/* snapshot_rule.h - when a snapshot is written and which old ones are kept. The bounds stand in docs/history.md. */
+/* snapshot_rule.h - when a snapshot is written and which old ones are kept. The bounds stand in docs/worker.md. */
 #ifndef COLLAB_SNAPSHOT_RULE_H
 #define COLLAB_SNAPSHOT_RULE_H
 

@@ -256,10 +256,17 @@ recover(void)
 }
 
 static void
+set_cache_size(void)
+{
+	char size[32];
+
+	snprintf(size, sizeof(size), "%d", guc_worker_cache_size);
+	SetConfigOption("collab.head_cache_size", size, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+static void
 settle_down(int slot, Oid database, Oid role)
 {
-	char cache[32];
-
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, handle_sigterm);
 	BackgroundWorkerUnblockSignals();
@@ -270,10 +277,11 @@ settle_down(int slot, Oid database, Oid role)
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	/* Every transaction looks again when it has its lock, whatever the database's default is. */
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 	/* One document whose history has to come from the cold store does not keep all others waiting. */
 	SetConfigOption("collab.thaw_timeout", "2s", PGC_USERSET, PGC_S_OVERRIDE);
-	snprintf(cache, sizeof(cache), "%d", Min(guc_worker_cache_size, 1024 * 1024));
-	SetConfigOption("collab.head_cache_size", cache, PGC_SUSET, PGC_S_OVERRIDE);
+	set_cache_size();
 	claim_database(slot, database);
 }
 
@@ -305,6 +313,7 @@ look_around(void)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
+		set_cache_size();
 		documents_look_again();
 	}
 	if (ShutdownRequestPending || !guc_worker || (slots_exist() && slots_must_leave()))

@@ -34,11 +34,19 @@ save(void)
 }
 
 static void
+close_journal(void)
+{
+	current.begun = false;
+	if (file >= 0 && unlink(path) != 0 && errno != ENOENT)
+		ereport(LOG, (errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
+}
+
+static void
 at_exit(int code, Datum arg)
 {
 	/* A FATAL error, such as the end of the server, is no failure of the document. Failures are noted by now. */
-	if (current.begun && current.entry.sqlstate[0] == '\0')
-		journal_close();
+	if (!current.begun || current.entry.sqlstate[0] == '\0')
+		close_journal();
 }
 
 bool
@@ -101,12 +109,4 @@ journal_failed(const ErrorData *error)
 	memcpy(current.entry.message, message, bytes);
 	current.entry.message[bytes] = '\0';
 	save();
-}
-
-void
-journal_close(void)
-{
-	current.begun = false;
-	if (file >= 0 && unlink(path) != 0 && errno != ENOENT)
-		ereport(LOG, (errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
 }

@@ -28,7 +28,4 @@ extern void journal_end(void);
 /* The current error; to be called while it is handled. Only where something was begun. */
 extern void journal_failed(const ErrorData *error);
 
-/* The process leaves because it is told to: nobody is to blame. */
-extern void journal_close(void);
-
 #endif

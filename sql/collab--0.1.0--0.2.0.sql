@@ -411,7 +411,7 @@ COMMENT ON INDEX collab.live_texts_words IS 'full-text search';
 
 CREATE FUNCTION collab.search(query tsquery, max_results integer DEFAULT 100)
 	RETURNS TABLE (doc_id text, version bigint, rank real, body text)
-	AS 'MODULE_PATHNAME', 'live_text_search' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 100;
+	AS 'MODULE_PATHNAME', 'live_text_search' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
 COMMENT ON FUNCTION collab.search(tsquery, integer) IS
 	'documents whose live text matches, the best first; the query is made with the configuration of collab.live_text_config, as by websearch_to_tsquery';
 REVOKE ALL ON FUNCTION collab.search(tsquery, integer) FROM PUBLIC;
@@ -579,7 +579,80 @@ COMMENT ON COLUMN collab.stat_worker.failures IS 'errors since then';
 COMMENT ON COLUMN collab.stat_worker.failed_at IS 'when the last one was';
 COMMENT ON COLUMN collab.stat_worker.last_error IS 'its message';
 
-REVOKE ALL ON TABLE collab.quarantine_list, collab.stat_worker FROM PUBLIC;
+CREATE VIEW collab.stat_documents WITH (security_invoker = true, security_barrier = true) AS
+	SELECT d.doc_id,
+		COALESCE(h.version, 0) AS version,
+		d.first_version,
+		COALESCE(h.version OPERATOR(pg_catalog.-) o.version OPERATOR(pg_catalog.+) 1, 0) AS events_hot,
+		(SELECT COALESCE(pg_catalog.sum(pg_catalog.pg_column_size(e.*)), 0)::pg_catalog.int8 FROM collab.events e WHERE e.doc OPERATOR(pg_catalog.=) d.key) AS bytes_hot,
+		(SELECT COALESCE(pg_catalog.sum(c.events), 0)::pg_catalog.int8 FROM collab.chunks c WHERE c.doc OPERATOR(pg_catalog.=) d.key) AS events_chunked,
+		(SELECT COALESCE(pg_catalog.sum(pg_catalog.pg_column_size(c.payload)), 0)::pg_catalog.int8 FROM collab.chunks c WHERE c.doc OPERATOR(pg_catalog.=) d.key) AS bytes_chunked,
+		(SELECT COALESCE(pg_catalog.sum(a.events), 0)::pg_catalog.int8 FROM collab.archives a WHERE a.doc OPERATOR(pg_catalog.=) d.key) AS events_archived,
+		(SELECT COALESCE(pg_catalog.sum(a.bytes), 0)::pg_catalog.int8 FROM collab.archives a WHERE a.doc OPERATOR(pg_catalog.=) d.key) AS bytes_archived,
+		(SELECT pg_catalog.count(*) FROM collab.snapshots p WHERE p.doc OPERATOR(pg_catalog.=) d.key) AS snapshots,
+		(SELECT COALESCE(pg_catalog.sum(pg_catalog.pg_column_size(p.content)), 0)::pg_catalog.int8 FROM collab.snapshots p WHERE p.doc OPERATOR(pg_catalog.=) d.key) AS bytes_snapshots,
+		s.version AS snapshot_version,
+		COALESCE(h.version, 0) OPERATOR(pg_catalog.-) COALESCE(s.version, 0) AS events_since_snapshot,
+		s.written_at AS snapshot_at,
+		(SELECT t.version FROM collab.live_texts t WHERE t.doc OPERATOR(pg_catalog.=) d.key) AS text_version,
+		(SELECT q.message FROM collab.quarantine q WHERE q.doc OPERATOR(pg_catalog.=) d.key ORDER BY q.last_at DESC LIMIT 1) AS last_error
+	FROM collab.documents d
+		LEFT JOIN LATERAL (SELECT e.version FROM collab.events e WHERE e.doc OPERATOR(pg_catalog.=) d.key ORDER BY e.version DESC LIMIT 1) h ON true
+		LEFT JOIN LATERAL (SELECT e.version FROM collab.events e WHERE e.doc OPERATOR(pg_catalog.=) d.key ORDER BY e.version LIMIT 1) o ON true
+		LEFT JOIN LATERAL (SELECT p.version, p.written_at FROM collab.snapshots p WHERE p.doc OPERATOR(pg_catalog.=) d.key ORDER BY p.version DESC LIMIT 1) s ON true;
+COMMENT ON VIEW collab.stat_documents IS 'one row per document: where its events lie, how far its snapshots and its live text are; sizes are read row by row only where they are selected';
+COMMENT ON COLUMN collab.stat_documents.doc_id IS 'id of the document';
+COMMENT ON COLUMN collab.stat_documents.version IS 'its newest version';
+COMMENT ON COLUMN collab.stat_documents.first_version IS 'oldest version that can be rebuilt; 0: all can';
+COMMENT ON COLUMN collab.stat_documents.events_hot IS 'events that are rows of collab.events';
+COMMENT ON COLUMN collab.stat_documents.bytes_hot IS 'size of these rows, in bytes, without indexes';
+COMMENT ON COLUMN collab.stat_documents.events_chunked IS 'events in chunks';
+COMMENT ON COLUMN collab.stat_documents.bytes_chunked IS 'size of these chunks, in bytes';
+COMMENT ON COLUMN collab.stat_documents.events_archived IS 'events in the cold store';
+COMMENT ON COLUMN collab.stat_documents.bytes_archived IS 'size of their objects, in bytes';
+COMMENT ON COLUMN collab.stat_documents.snapshots IS 'number of snapshots';
+COMMENT ON COLUMN collab.stat_documents.bytes_snapshots IS 'size of their content as stored, in bytes';
+COMMENT ON COLUMN collab.stat_documents.snapshot_version IS 'version of the newest snapshot; null: there is none';
+COMMENT ON COLUMN collab.stat_documents.events_since_snapshot IS 'events that loading the document replays';
+COMMENT ON COLUMN collab.stat_documents.snapshot_at IS 'when the newest snapshot was written';
+COMMENT ON COLUMN collab.stat_documents.text_version IS 'version of the live text; null: there is none';
+COMMENT ON COLUMN collab.stat_documents.last_error IS 'of the worker on this document, unless it has succeeded since';
+
+CREATE VIEW collab.stat_database WITH (security_invoker = true, security_barrier = true) AS
+	SELECT pg_catalog.current_database() AS database,
+		(SELECT pg_catalog.count(*) FROM collab.documents) AS documents,
+		(SELECT pg_catalog.count(*) FROM collab.events) AS events_hot,
+		(SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(i.inhrelid))::pg_catalog.int8 FROM pg_catalog.pg_inherits i
+		 WHERE i.inhparent OPERATOR(pg_catalog.=) 'collab.events'::pg_catalog.regclass) AS bytes_hot,
+		(SELECT COALESCE(pg_catalog.sum(c.events), 0)::pg_catalog.int8 FROM collab.chunks c) AS events_chunked,
+		pg_catalog.pg_total_relation_size('collab.chunks'::pg_catalog.regclass) AS bytes_chunked,
+		(SELECT COALESCE(pg_catalog.sum(a.events), 0)::pg_catalog.int8 FROM collab.archives a) AS events_archived,
+		(SELECT COALESCE(pg_catalog.sum(a.bytes), 0)::pg_catalog.int8 FROM collab.archives a) AS bytes_archived,
+		(SELECT pg_catalog.count(*) FROM collab.snapshots) AS snapshots,
+		pg_catalog.pg_total_relation_size('collab.snapshots'::pg_catalog.regclass) AS bytes_snapshots,
+		(SELECT pg_catalog.count(*) FROM collab.live_texts) AS live_texts,
+		pg_catalog.pg_total_relation_size('collab.live_texts'::pg_catalog.regclass) AS bytes_live_texts,
+		(SELECT pg_catalog.count(DISTINCT l.doc_id) FROM collab.quarantine_list l WHERE l.quarantined) AS quarantined,
+		(SELECT s.backlog FROM collab.worker_state() s) AS backlog,
+		(SELECT q.message FROM collab.quarantine q ORDER BY q.last_at DESC LIMIT 1) AS last_error;
+COMMENT ON VIEW collab.stat_database IS 'one row: what this database holds of documents, on disk with indexes; numbers of events are counted, which takes time where there are many';
+COMMENT ON COLUMN collab.stat_database.database IS 'name of this database';
+COMMENT ON COLUMN collab.stat_database.documents IS 'number of documents';
+COMMENT ON COLUMN collab.stat_database.events_hot IS 'events that are rows of collab.events';
+COMMENT ON COLUMN collab.stat_database.bytes_hot IS 'their size, in bytes';
+COMMENT ON COLUMN collab.stat_database.events_chunked IS 'events in chunks';
+COMMENT ON COLUMN collab.stat_database.bytes_chunked IS 'their size, in bytes';
+COMMENT ON COLUMN collab.stat_database.events_archived IS 'events in the cold store';
+COMMENT ON COLUMN collab.stat_database.bytes_archived IS 'size of their objects, in bytes';
+COMMENT ON COLUMN collab.stat_database.snapshots IS 'number of snapshots';
+COMMENT ON COLUMN collab.stat_database.bytes_snapshots IS 'their size, in bytes';
+COMMENT ON COLUMN collab.stat_database.live_texts IS 'number of live texts';
+COMMENT ON COLUMN collab.stat_database.bytes_live_texts IS 'their size, in bytes';
+COMMENT ON COLUMN collab.stat_database.quarantined IS 'documents that the worker leaves out';
+COMMENT ON COLUMN collab.stat_database.backlog IS 'documents that changed and that the worker has not looked at; null: unknown';
+COMMENT ON COLUMN collab.stat_database.last_error IS 'of the worker on a document, unless it has succeeded on it since';
+
+REVOKE ALL ON TABLE collab.quarantine_list, collab.stat_worker, collab.stat_documents, collab.stat_database FROM PUBLIC;
 
 -- === verification ===
 

@@ -100,7 +100,7 @@ INSERT INTO expected VALUES
 	('open_document(doc_id text, user_id text, site bigint, last_version bigint, last_event bigint, pending integer, max_events integer)', 'TABLE(kind text, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea, reason text, head bigint)', 'f', 's', 's', false, false),
 	('fetch_events(keys bigint[], after bigint[], max_events integer)', 'TABLE(key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea)', 'f', 's', 's', true, false),
 	-- searching, workers
-	('search(query tsquery, max_results integer DEFAULT 100)', 'TABLE(doc_id text, version bigint, rank real, body text)', 'f', 's', 's', false, false),
+	('search(query tsquery, max_results integer DEFAULT 100)', 'TABLE(doc_id text, version bigint, rank real, body text)', 'f', 's', 'r', false, false),
 	('start_workers()', 'boolean', 'f', 'v', 'u', true, false),
 	('release_document(doc_id text)', 'integer', 'f', 'v', 'u', true, false),
 	('worker_state(OUT started_at timestamp with time zone, OUT active_at timestamp with time zone, OUT duty text, OUT doc bigint, OUT backlog integer, OUT looking boolean, OUT starts bigint, OUT snapshots bigint, OUT texts bigint, OUT failures bigint, OUT failed_at timestamp with time zone, OUT last_error text)', 'record', 'f', 'v', 'r', true, false),

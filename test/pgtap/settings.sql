@@ -16,7 +16,7 @@ SELECT set_eq($$SELECT name, context, vartype, coalesce(unit, '') AS unit, boot_
 					   ('collab.worker', 'sighup', 'bool', '', 'on', '', ''),
 					   ('collab.worker_delay', 'sighup', 'integer', 'ms', '500', '10', '60000'),
 					   ('collab.worker_idle_timeout', 'sighup', 'integer', 's', '300', '0', '86400'),
-					   ('collab.worker_cache_size', 'sighup', 'integer', 'kB', '65536', '0', '67108864'),
+					   ('collab.worker_cache_size', 'sighup', 'integer', 'kB', '65536', '0', '1048576'),
 					   ('collab.snapshot_interval', 'superuser', 'integer', '', '100', '0', '1000000'),
 					   ('collab.live_text', 'superuser', 'bool', '', 'on', '', ''),
 					   ('collab.live_text_share', 'sighup', 'integer', '', '20', '1', '100'),
