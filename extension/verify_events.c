@@ -24,6 +24,15 @@
 #include "snapshot.h"
 #include "verify.h"
 
+/* What a row of collab.archives says about events that are not here. */
+typedef struct Segment
+{
+	int64		first_version;
+	int64		last_version; /* PG_INT64_MAX: there is none */
+	TimestampTz created_first;
+	TimestampTz created_last;
+} Segment;
+
 /*
  * The walk goes from the oldest event to the newest. Where one cannot be read or does not fit, the content
  * is not known any more; it goes on behind the damage, compares what can be compared without content,
@@ -39,6 +48,7 @@ typedef struct Walk
 	SnapshotRow snapshot; /* the next one, at or above version; PG_INT64_MAX: none */
 	bool		text_pending;
 	int64		text_version;
+	Segment		segment; /* of the cold store, the next one that ends at or above version */
 	HTAB	   *editors; /* of folded events */
 	Arena		arena;	 /* of one event */
 } Walk;
@@ -331,6 +341,32 @@ check_change(Verification *v, Walk *walk, const StoredEvent *event)
 	}
 }
 
+static void
+find_segment(Verification *v, Walk *walk, int64 version)
+{
+	static const Oid types[] = {INT8OID, INT8OID};
+	Datum			 values[] = {Int64GetDatum(v->document.key), Int64GetDatum(version)};
+	OwnerSql		 frame;
+
+	memset(&walk->segment, 0, sizeof(Segment));
+	walk->segment.last_version = PG_INT64_MAX;
+	owner_sql_begin(&frame);
+	if (owner_sql_execute("SELECT first_version, last_version, created_first, created_last FROM collab.archives"
+						  " WHERE doc OPERATOR(pg_catalog.=) $1 AND last_version OPERATOR(pg_catalog.>=) $2"
+						  " ORDER BY first_version LIMIT 1",
+						  2, types, values, NULL, true, SPI_OK_SELECT) > 0)
+	{
+		HeapTuple row = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+
+		walk->segment.first_version = verify_int64(row, desc, 1);
+		walk->segment.last_version = verify_int64(row, desc, 2);
+		walk->segment.created_first = verify_int64(row, desc, 3);
+		walk->segment.created_last = verify_int64(row, desc, 4);
+	}
+	owner_sql_end(&frame);
+}
+
 /* What was folded must be found in applied_clocks, and whoever wrote something must have a name. */
 static void
 note_editor(Verification *v, Walk *walk, const StoredEvent *event)
@@ -350,6 +386,20 @@ note_editor(Verification *v, Walk *walk, const StoredEvent *event)
 		editor->clock = Max(editor->clock, event->clock);
 }
 
+/* A chunk's columns are compared with its payload; an object has none but its events. */
+static void
+check_segment(Verification *v, Walk *walk, const StoredEvent *event)
+{
+	const Segment *segment = &walk->segment;
+
+	if (segment->last_version < event->version)
+		find_segment(v, walk, event->version);
+	if ((event->version == segment->first_version && event->created_at != segment->created_first) ||
+		(event->version == segment->last_version && event->created_at != segment->created_last))
+		verify_report(v, "archives", segment->first_version, "created_at is not that of event " INT64_FORMAT,
+					  event->version);
+}
+
 static void
 take_event(Verification *v, Walk *walk, const StoredEvent *event)
 {
@@ -357,6 +407,7 @@ take_event(Verification *v, Walk *walk, const StoredEvent *event)
 	MemoryContext scratch = scratch_begin(v, &old);
 
 	check_row(v, walk, event);
+	check_segment(v, walk, event);
 	check_change(v, walk, event);
 	note_editor(v, walk, event);
 	arena_reset(&walk->arena);

@@ -9,6 +9,7 @@
 #include "chunk.h"
 #include "errors.h"
 #include "pg_alloc.h"
+#include "segment.h"
 #include "verify.h"
 
 /* Where the segments looked at so far end; they lie behind each other, without gaps. */
@@ -59,17 +60,38 @@ check_segment(Verification *v, Segments *segments, const SegmentRow *row)
 
 /* ---- archives ---- */
 
+/* An object's name says whose it is, what is in it and how its SHA-256 begins. */
+static void
+check_object(Verification *v, const SegmentRow *segment, text *object, bytea *sha256)
+{
+	SegmentHeader header = {.doc = v->document.key,
+							.first_version = segment->first_version,
+							.last_version = segment->last_version};
+	char		  name[SEGMENT_NAME_MAX + 1];
+
+	if (VARSIZE_ANY_EXHDR(sha256) != ARCHIVE_SHA256_BYTES)
+	{
+		verify_report(v, "archives", segment->first_version, "sha256 is none");
+		return;
+	}
+	segment_name(&header, (const uint8 *) VARDATA_ANY(sha256), name);
+	if (strlen(name) != VARSIZE_ANY_EXHDR(object) || memcmp(name, VARDATA_ANY(object), strlen(name)) != 0)
+		verify_report(v, "archives", segment->first_version,
+					  "object is not the name of one with these versions and this sha256, %s", name);
+}
+
 static void
 check_archive(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
 {
 	SegmentRow segment;
+	bool	   isnull;
 
 	read_segment(row, desc, &segment);
 	check_segment(v, arg, &segment);
 	if (verify_int64(row, desc, 6) <= 0)
 		verify_report(v, "archives", segment.first_version, "an object of no bytes");
-	if (verify_int64(row, desc, 7) != ARCHIVE_SHA256_BYTES)
-		verify_report(v, "archives", segment.first_version, "sha256 is none");
+	check_object(v, &segment, DatumGetTextPP(SPI_getbinval(row, desc, 7, &isnull)),
+				 DatumGetByteaPP(SPI_getbinval(row, desc, 8, &isnull)));
 }
 
 /* ---- chunks ---- */
@@ -171,7 +193,7 @@ check_archives(Verification *v, void *arg)
 	verify_rows(
 		v,
 		"SELECT first_version, last_version, created_first, created_last, events::pg_catalog.int8, bytes,"
-		" octet_length(sha256)::pg_catalog.int8 FROM collab.archives"
+		" object, sha256 FROM collab.archives"
 		" WHERE doc OPERATOR(pg_catalog.=) $1 ORDER BY first_version",
 		check_archive, segments);
 }

@@ -75,6 +75,17 @@ test(`a flipped bit in an object is never given out (${FLIPS} of them)`, async (
 	assert.equal(await verify(), '');
 });
 
+test('what the database says about an object is compared with what is in it', async () =>
+{
+	for (const [change, expected] of [[`created_first = created_first - interval '1 ms'`, 'created_at'], [`created_last = created_last + interval '1 ms'`, 'created_at'],
+		[`events = events + 1`, 'said to hold'], [`last_version = last_version - 1`, 'name'], [`first_version = first_version + 1`, 'name'], [`bytes = 0`, 'no bytes'],
+		[`sha256 = set_bit(sha256, 7, 1 - get_bit(sha256, 7))`, 'name'], [`object = replace(object, 'v1', 'v2')`, 'name']])
+		assert.match(await stand.ask(`SET collab.thaw_timeout = '100 ms'; BEGIN;
+			UPDATE collab.archives SET ${change} WHERE doc = collab.document_key('${documents[0].id}');
+			SELECT part, problem FROM collab.verify('${documents[0].id}'); ROLLBACK`), new RegExp(`^archives\\|.*${expected}`, 'm'), change);
+	assert.equal(await verify(), '');
+});
+
 test('an object that is gone is reported, the others are verified all the same', async () =>
 {
 	const path = store.path(documents[0].object);

@@ -96,8 +96,8 @@ test('what lies in the cold store is asked for on the primary', async () =>
 	assert.throws(() => copy.sql(`SELECT collab.document('history', 3)`), /ERROR: .*primary/s);
 	assert.ok(Date.now() - started < 2000, 'at once');
 	assert.match(copy.sql(`SELECT collab.text('history')`), /here/);
-	assert.match(copy.sql(`SELECT part, version, problem FROM collab.verify('history')`), /^archives\|1\|.*primary/);
-	assert.equal(copy.sql(`SELECT part, version FROM collab.verify('history')`), 'archives|1');
+	assert.match(copy.sql(`SELECT part, version, problem FROM collab.verify('history')`), /^archives\|1\|.*primary/m);
+	assert.equal(copy.sql(`SELECT DISTINCT part, version FROM collab.verify('history')`), 'archives|1');
 	db.sql(`SELECT collab.drop_document('history')`);
 });
 
