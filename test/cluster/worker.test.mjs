@@ -79,6 +79,69 @@ test('a document that nobody looked at for long is caught up in steps, with snap
 	assert.ok(steps.every((step) => step <= 15100) && versions.length >= 2 && versions.length <= 3, `${versions}`);
 });
 
+const snapshots = (id) => db.sql(`SELECT string_agg(version::text, ',' ORDER BY version) FROM collab.snapshots WHERE doc = (SELECT key FROM collab.documents WHERE doc_id = '${id}')`);
+const textIsCurrent = (id) => until(() => db.sql(`SELECT text_version = version FROM collab.stat_documents WHERE doc_id = '${id}'`) === 't', `the text of ${id}`, 30000);
+
+test('a large document has a snapshot when its events cost twice its size, and not every hundred of them', async () =>
+{
+	db.sql(`SELECT collab.create_document('heavy', repeat('0123456789', 6000))`);
+	for (let i = 0; i < 3; i++)
+	{
+		type(db, 'heavy', 100);
+		/* snapshots are looked at right after texts */
+		await textIsCurrent('heavy');
+		await sleep(50);
+		assert.equal(snapshots('heavy'), '', `after ${i + 1} hundred`);
+	}
+	type(db, 'heavy', 200);
+	await snapshotAt(db, 'heavy', 501);
+	type(db, 'heavy', 300);
+	await textIsCurrent('heavy');
+	await sleep(50);
+	assert.equal(snapshots('heavy'), '501');
+});
+
+test('large edits have a snapshot even if they are few', async () =>
+{
+	db.sql(`SELECT collab.create_document('pasted', repeat('x', 900000))`);
+	db.sql(`SELECT collab.delete_text('pasted', 0, 899990)`);
+	db.sql(`SELECT collab.insert_text('pasted', 0, repeat('y', 200000))`);
+	await snapshotAt(db, 'pasted', 3);
+});
+
+test('more documents than are noted one by one are looked at, all of them', async () =>
+{
+	db.sql(`SELECT count(collab.create_document('many-' || i, 'marmot ' || i)) FROM generate_series(1, 4000) i`);
+	await until(() => db.sql(`SELECT count(*) FROM collab.search(to_tsquery('simple', 'marmot'), 5000)`) === '4000', '4000 texts', 60000);
+	db.sql(`SELECT count(collab.drop_document('many-' || i)) FROM generate_series(1, 4000) i`);
+	assert.equal(db.sql(`SELECT count(*) FROM collab.search(to_tsquery('simple', 'marmot'), 5000)`), '0');
+});
+
+test('what a database\'s users have as their defaults does not stop it', async () =>
+{
+	const two = cluster.createDatabase('defaults');
+	two.sql(`ALTER DATABASE defaults SET default_transaction_read_only = on; ALTER DATABASE defaults SET default_transaction_isolation = serializable;
+		ALTER DATABASE defaults SET lock_timeout = 1; ALTER DATABASE defaults SET search_path = nowhere`);
+	two.sql(`SET default_transaction_read_only = off; SELECT collab.create_document('here', 'a tapir')`);
+	await found(two, 'here', 'tapir');
+	cluster.sql('DROP DATABASE defaults');
+});
+
+test('a setting that means nothing is said once, and harms nobody', async () =>
+{
+	setting('collab.live_text_config', 'no_such_config');
+	await until(() => db.sql('SHOW collab.live_text_config') === 'no_such_config', 'the setting');
+	const pid = await worker(db);
+	db.sql(`SELECT collab.create_document('waiting', 'a vicuna')`);
+	type(db, 'waiting', 150);
+	await snapshotAt(db, 'waiting', 151);
+	assert.equal(workerPid(db), pid);
+	setting('collab.live_text_config', null);
+	await found(db, 'waiting', 'vicuna');
+	assert.equal(db.sql('SELECT count(*) FROM collab.quarantine_list'), '0');
+	assert.equal(cluster.logTail(1e6).match(/collab keeps no live texts: text search configuration "no_such_config" does not exist/g).length, 1);
+});
+
 test('a text too large for a tsvector is found by the words of its beginning', async () =>
 {
 	db.sql(`SELECT collab.create_document('large', 'platypus ' || (SELECT string_agg(md5(i::text), ' ') FROM generate_series(1, 60000) i))`);
