@@ -44,6 +44,8 @@ COMMENT ON ROLE collab_app IS 'for roles of applications that edit documents of 
 -- A transaction of the proxy or of a worker that hangs must not keep others from vacuuming, nor a document locked.
 ALTER ROLE collab_proxy SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE collab_proxy SET lock_timeout = '5s';
+-- Whoever submits holds the document's lock while its history comes from the cold store. It comes all the same, for the next attempt.
+ALTER ROLE collab_proxy SET collab.thaw_timeout = '5s';
 ALTER ROLE collab_archiver SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE collab_archiver SET lock_timeout = '5s';
 

@@ -12,6 +12,7 @@
 #include "archive_rows.h"
 #include "catalog.h"
 #include "errors.h"
+#include "fault.h"
 #include "guc.h"
 #include "lock.h"
 #include "owner_sql.h"
@@ -261,10 +262,12 @@ move_rows(const ObjectRange *range, const char *object, const uint8 *sha256, int
 		" SELECT $1, $2, $3, min(created_first), max(created_last), sum(events), $4, $5, $6, now()"
 		" FROM collab.chunks WHERE doc = $1 AND first_version >= $2 AND last_version <= $3",
 		6, types, values, NULL, false, SPI_OK_INSERT);
+	FAULT_POINT("archive_inserted");
 	owner_sql_execute("DELETE FROM collab.chunks WHERE doc = $1 AND first_version >= $2 AND last_version <= $3",
 					  3, types, values, NULL, false, SPI_OK_DELETE);
 	owner_sql_execute("DELETE FROM collab.quarantine WHERE doc = $1 AND duty = 'archive'", 1, types, values,
 					  NULL, false, SPI_OK_DELETE);
+	FAULT_POINT("archive_moved");
 }
 
 PG_FUNCTION_INFO_V1(archive_commit);

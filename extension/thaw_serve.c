@@ -11,6 +11,7 @@
 #include "archive_rows.h"
 #include "chunk.h"
 #include "errors.h"
+#include "fault.h"
 #include "guc.h"
 #include "lock.h"
 #include "owner_sql.h"
@@ -176,6 +177,7 @@ thaw_store(PG_FUNCTION_ARGS)
 	{
 		check_object(&segment, content, &reader);
 		count = store_chunks(&segment, &reader);
+		FAULT_POINT("thaw_stored");
 		owner_sql_execute("DELETE FROM collab.quarantine WHERE doc = $1 AND duty = 'thaw'", 1, types, values,
 						  NULL, false, SPI_OK_DELETE);
 	}

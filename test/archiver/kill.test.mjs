@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { eventually } from '../lib/proxy.mjs';
 import { sleep, Stand } from './stand.mjs';
@@ -13,12 +12,16 @@ import { sleep, Stand } from './stand.mjs';
 const kills = Number(process.env.COLLAB_KILLS || 20);
 const seed = Number(process.env.SEED || Date.now() % 1e9);
 
-const points = ['archive_claimed', 'store_written', 'archive_stored', 'archive_verified', 'archive_committed', 'garbage_removed',
-	'thaw_fetched', 'any time', 'server'];
+/* in the archiver, in a backend, and anywhere */
+const archiverPoints = ['archive_claimed', 'store_written', 'archive_stored', 'archive_verified', 'archive_committed', 'garbage_removed',
+	'thaw_fetched'];
+const backendPoints = ['archive_inserted', 'archive_moved', 'thaw_stored'];
+const points = [...archiverPoints, ...backendPoints, 'any time', 'server'];
+const reads = ['thaw_fetched', 'thaw_stored'];
 
 let stand;
 
-before(async () => { stand = await Stand.start({ flags: ['FAULTS=1'] }); });
+before(async () => { stand = await Stand.start({ flags: ['FAULTS=1'], faults: true }); });
 after(() => stand?.finish());
 
 /* A small generator, so that a failure can be repeated with its seed. */
@@ -66,7 +69,7 @@ function checkPlaces(store, document)
 	}
 }
 
-async function killAt(point, archiver, store, faultFile, document, pick)
+async function killAt(point, archiver, document, pick)
 {
 	if (point === 'server')
 	{
@@ -84,10 +87,18 @@ async function killAt(point, archiver, store, faultFile, document, pick)
 	/* something to do for the duty that is to be killed: the garbage of a document that is dropped, a reader */
 	if (point === 'garbage_removed')
 		stand.sql(`SELECT collab.drop_document('${document.id}')`);
-	const reading = point === 'thaw_fetched' ? stand.digest(document.id) : null;
+	if (backendPoints.includes(point))
+	{
+		const reading = reads.includes(point) ? stand.digest(document.id).catch(() => 'lost with its server') : null;
+		await eventually(() => !existsSync(stand.faultFile), { what: `a backend dies at ${point}`, timeout: 30000 });
+		await reading;
+		await eventually(() => { try { return stand.sql('SELECT 1'); } catch { return false; } }, { what: 'the server is back', timeout: 60000 });
+		return;
+	}
+	const reading = reads.includes(point) ? stand.digest(document.id) : null;
 	await eventually(() => archiver.exited, { what: `the archiver dies at ${point}`, timeout: 30000 });
 	assert.equal((await archiver.exit).signal, 'SIGKILL');
-	assert.ok(!existsSync(faultFile), 'it was the fault point');
+	assert.ok(!existsSync(stand.faultFile), 'it was the fault point');
 	if (reading !== null)
 	{
 		archiver.env = { ...archiver.env, COLLAB_FAULT_FILE: '' };
@@ -99,7 +110,6 @@ async function killAt(point, archiver, store, faultFile, document, pick)
 async function run(store, name)
 {
 	const pick = random(seed);
-	const faultFile = join(stand.dir, `fault-${name}`);
 	const kept = [];
 	for (let n = 0; n < kills; n++)
 	{
@@ -108,17 +118,17 @@ async function run(store, name)
 			continue;
 		const document = await newDocument(stand.documents++);
 		const where = `doc = collab.document_key('${document.id}')`;
-		rmSync(faultFile, { force: true });
-		if (point === 'thaw_fetched' || point === 'garbage_removed')
+		rmSync(stand.faultFile, { force: true });
+		if (reads.includes(point) || point === 'garbage_removed')
 		{
 			await stand.archiver(store).once();
 			stand.sql('DELETE FROM collab.thawed');
 		}
 		if (!['server', 'any time'].includes(point))
-			writeFileSync(faultFile, `${point} 1`);
-		const archiver = stand.archiver(store, { env: { COLLAB_FAULT_FILE: faultFile }, config: { garbage_grace_s: point === 'garbage_removed' ? 0 : 3600 } });
+			writeFileSync(stand.faultFile, `${point} 1`);
+		const archiver = stand.archiver(store, { env: { COLLAB_FAULT_FILE: stand.faultFile }, config: { garbage_grace_s: point === 'garbage_removed' ? 0 : 3600 } });
 		await archiver.start({ wait: false });
-		await killAt(point, archiver, store, faultFile, document, pick);
+		await killAt(point, archiver, document, pick);
 		if (point !== 'garbage_removed')
 		{
 			kept.push(document);

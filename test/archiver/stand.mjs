@@ -26,12 +26,21 @@ export function buildArchiver(...flags)
 
 export class Stand
 {
-	static async start({ settings = {}, flags = ['SAN=1'] } = {})
+	static async start({ settings = {}, flags = ['SAN=1'], faults = false } = {})
 	{
 		const stand = new Stand();
 		/* without workers: they read history, too, and these tests count who reads */
 		stand.binary = buildArchiver(...flags);
-		stand.cluster = await startCluster({ preload: false, settings: { 'collab.thaw_timeout': '20s', ...settings } });
+		if (faults)
+			process.env.PG_CONFIG = execFileSync(join(projectDir, 'scripts/fault-postgres.sh'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+		const env = {};
+		stand.cluster = await startCluster({ preload: false, env, settings: { 'collab.thaw_timeout': '20s', ...settings } });
+		if (faults)
+		{
+			/* where the server may read it, too; known only now, so it has to be given to the server by a restart */
+			stand.faultFile = env.COLLAB_FAULT_FILE = join(stand.cluster.dir, 'fault');
+			await stand.cluster.restart();
+		}
 		stand.database = stand.cluster.createDatabase('collab');
 		stand.dir = mkdtempSync(join(tmpdir(), 'collab-cold-'));
 		stand.archivers = [];

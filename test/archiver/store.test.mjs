@@ -1,6 +1,10 @@
 /* Out and back: the same on every store, and every read is the same before and after. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { after, before } from 'node:test';
+import { Database, projectDir } from '../lib/cluster.mjs';
 import { eventually } from '../lib/proxy.mjs';
 import { Stand } from './stand.mjs';
 
@@ -55,6 +59,30 @@ test('S3', async () =>
 	await outAndBack(store);
 	assert.ok(store.requests.every((r) => r.status < 300), JSON.stringify(store.requests.filter((r) => !(r.status < 300))));
 	await store.stop();
+});
+
+test('a dump and the store belong together: restored, it reads the same objects', async () =>
+{
+	const store = stand.directory('dumped');
+	const ids = [stand.document({ megabytes: 1 }), stand.document({ megabytes: 1 })];
+	const digests = await digestsOf(ids);
+	assert.equal((await stand.archiver(store).once()).code, 0);
+	const dump = execFileSync(join(stand.cluster.bin, 'pg_dump'), ['-d', stand.database.conninfo()], { maxBuffer: 1 << 28, cwd: '/' });
+	const original = stand.database;
+	stand.sql('CREATE DATABASE restored TEMPLATE template0');
+	stand.database = new Database(stand.cluster, 'restored');
+	stand.sql(dump.toString('utf8'));
+	stand.sql(readFileSync(join(projectDir, 'deploy/roles.sql'), 'utf8'));
+	assert.equal(stand.count('archives'), ids.length);
+	assert.equal(stand.count('thawed'), 0);
+	const archiver = await stand.archiver(store).start();
+	assert.deepEqual(await digestsOf(ids), digests);
+	await archiver.stop();
+	const check = stand.archiver(store);
+	assert.equal((await check.check()).code, 0, check.log);
+	stand.database = original;
+	ids.forEach((id) => stand.sql(`SELECT collab.drop_document('${id}')`));
+	stand.sql('DELETE FROM collab.archive_garbage');
 });
 
 test('S3 with a prefix, a session token and another region', async () =>
