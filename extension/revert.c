@@ -23,10 +23,13 @@
  *	   its format, what they wrote stands before text that comes back at the same place.
  *	3. An undo or redo that took back what the user had done from version v on was made of what the
  *	   pieces from v on are now. They are dropped: with it they do nothing, and the others stand on it.
+ *	   Where it was made of something else (a redo whose undo dropped its pieces, an undo that goes back
+ *	   to the middle of such a redo) what undoes it is composed with the pieces from v on.
  *
  * For 3 a piece begins at every version that such a later event goes back to. At the end the pieces are
- * composed. What comes out of 1 may put in what it deletes: it is tightened to what it really changes, or
- * text would lose its author, and cursors their place, for nothing.
+ * composed. What comes out of 1 and 3 may put in what it deletes: it is tightened to what it really
+ * changes, or text would lose its author, and cursors their place, for nothing; and text that others
+ * delete later could come back.
  */
 typedef struct Piece
 {
@@ -212,8 +215,9 @@ compose_pieces(Revert *revert, int64 from, Delta *out)
 
 /* ---- step 1: own edits ---- */
 
+/* What undoes a change of the content. */
 static void
-invert_stretch(Revert *revert, const Delta *change, Delta *out)
+invert_change(Revert *revert, const Delta *change, Delta *out)
 {
 	CollabError err = {0};
 	Delta		base;
@@ -241,7 +245,7 @@ end_stretch(Revert *revert)
 	replay_free(revert->stretch);
 	revert->stretch = NULL;
 
-	invert_stretch(revert, &change, &undo);
+	invert_change(revert, &change, &undo);
 	if (piece == NULL || is_divided(revert, piece->from, revert->stretch_from))
 		piece = push_piece(revert, revert->stretch_from);
 	else
@@ -319,28 +323,76 @@ follow(Revert *revert, const StoredEvent *event, const Delta *change)
 
 /* ---- step 3: own undos and redos ---- */
 
-/*
- * False: it is not what the pieces say (it goes back to before the pass began, or was made by another
- * version of this file); then it is an edit like any other.
- */
+/* Is it what the pieces say? */
 static bool
-drop_undone(Revert *revert, const StoredEvent *event, const UndoneRow *undone, const Delta *change)
+drop_undone(Revert *revert, int64 from, const Delta *change)
 {
-	CollabError err = {0};
-	Delta		expected;
-	bool		same;
+	Delta expected;
+	bool  same;
 
-	if (revert->count == 0 || undone->first_version < revert->pieces[0]->from)
-		return false;
-	compose_pieces(revert, undone->first_version, &expected);
+	compose_pieces(revert, from, &expected);
 	same = delta_equal(&expected, change);
 	arena_reset(&revert->scratch);
 	if (!same)
 		return false;
-	while (revert->count > 0 && revert->pieces[revert->count - 1]->from >= undone->first_version)
+	while (revert->count > 0 && revert->pieces[revert->count - 1]->from >= from)
 		pop_piece(revert);
-	read_check_event(replay_apply(revert->content, change, &err), &err, revert->document, event);
 	return true;
+}
+
+/* Makes one piece of what undoes the event and of all pieces down to the one that holds version `from`. */
+static void
+merge_undone(Revert *revert, int64 from, const Delta *change)
+{
+	CollabError err = {0};
+	Delta		undo;
+	Piece	   *piece;
+	int64		reached = PG_INT64_MAX;
+	int			last = revert->count;
+
+	invert_change(revert, change, &undo);
+	while (last > 0 && reached > from)
+	{
+		piece = revert->pieces[--last];
+		reached = piece->from;
+		errors_check(delta_compose_changes(&revert->scratch, &undo, &piece->change, &undo, &err), &err);
+	}
+	errors_check(replay_apply(revert->content, change, &err), &err);
+	tighten(revert, &undo);
+	while (revert->count > last + 1)
+		pop_piece(revert);
+	piece = revert->count > last ? revert->pieces[last] : push_piece(revert, from);
+	piece->from = Min(piece->from, from);
+	set_piece(piece, &undo);
+	arena_reset(&revert->scratch);
+}
+
+static void
+add_undone(Revert *revert, UndoneReader *reader, const UndoneRow *undone, const Delta *change)
+{
+	CollabError err = {0};
+	int64		from = undone->first_version;
+	int64		user = undone->author;
+	int64		last = undone->last_version;
+
+	if (revert->count > 0 && from >= revert->pieces[0]->from && drop_undone(revert, from, change))
+	{
+		errors_check(replay_apply(revert->content, change, &err), &err);
+		return;
+	}
+	/* a redo brings back edits from where the undos went back to */
+	if (undone->redo)
+	{
+		int64 version = from;
+
+		while ((undone = undone_next(reader, version, last)) != NULL)
+		{
+			if (undone->author == user && !undone->redo)
+				from = Min(from, undone->first_version);
+			version = undone->version + 1;
+		}
+	}
+	merge_undone(revert, from, change);
 }
 
 /* ---- the pass ---- */
@@ -378,8 +430,10 @@ find_borders(Revert *revert, UndoneReader *undone, int64 first, int64 head, int6
 }
 
 static void
-pass_event(Revert *revert, const StoredEvent *event, const UndoneRow *undone, int64 user, const Delta *change)
+pass_event(Revert *revert, const StoredEvent *event, UndoneReader *reader, int64 user, const Delta *change)
 {
+	const UndoneRow *undone = undone_at(reader, event->version);
+
 	if (!revert_is_own(event, undone, user))
 	{
 		end_stretch(revert);
@@ -387,13 +441,13 @@ pass_event(Revert *revert, const StoredEvent *event, const UndoneRow *undone, in
 		return;
 	}
 	end_carry(revert);
-	if (undone != NULL)
+	if (undone == NULL)
 	{
-		end_stretch(revert);
-		if (drop_undone(revert, event, undone, change))
-			return;
+		add_own(revert, event, change);
+		return;
 	}
-	add_own(revert, event, change);
+	end_stretch(revert);
+	add_undone(revert, reader, undone, change);
 }
 
 static void
@@ -414,7 +468,7 @@ pass(Revert *revert, int64 first, int64 head, int64 user, Snapshot snapshot)
 		CHECK_FOR_INTERRUPTS();
 		read_check_event(delta_decode(&arena, event.op, event.op_bytes, &change, &err), &err,
 						 revert->document, &event);
-		pass_event(revert, &event, undone_at(undone, event.version), user, &change);
+		pass_event(revert, &event, undone, user, &change);
 		arena_reset(&arena);
 	}
 	event_scan_end(scan);
@@ -440,7 +494,7 @@ revert_events(const DocumentRow *document, int64 first, int64 head, int64 user, 
 	read_content(document, &target, snapshot, &base);
 	revert.content = base.replay;
 	pass(&revert, first, head, user, snapshot);
-	compose_pieces(&revert, first, &undo);
+	compose_pieces(&revert, 0, &undo);
 
 	/* out of here */
 	buf_init(&bytes, arena_as_alloc(arena));
