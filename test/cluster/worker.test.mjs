@@ -1,7 +1,9 @@
 /* The worker of a database where the library is preloaded: what it writes, and how it comes and goes. */
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Database, startCluster } from '../lib/cluster.mjs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Database, projectDir, startCluster } from '../lib/cluster.mjs';
 import { sleep, until } from './listen.mjs';
 import { cure, found, gone, newestSnapshot, poison, snapshotAt, type, worker, workerPid } from './worker.mjs';
 
@@ -43,6 +45,13 @@ test('a word is found soon after it was typed, and no longer once it was deleted
 	assert.equal(db.sql(`SELECT body = collab.text('first') FROM collab.live_texts`), 't');
 	db.sql(`SELECT collab.drop_document('first')`);
 	assert.equal(db.sql(`SELECT count(*) FROM collab.live_texts`), '0');
+});
+
+test('the query of the README finds what was typed a second ago', async () =>
+{
+	const [, query] = /```sql\n(SELECT [^`]*collab\.search[^`]*)```/.exec(readFileSync(join(projectDir, 'README.md'), 'utf8'));
+	db.sql(`SELECT collab.create_document('readme', 'Hello world')`);
+	await until(() => db.sql(query) === 'readme|1', query, 30000);
 });
 
 test('the search goes through the index', () =>
