@@ -8,12 +8,16 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "changes.h"
 #include "guc.h"
 #include "owner_sql.h"
 #include "quarantine.h"
 #include "store.h"
+
+/* How long a document is left alone after a failure that was nobody's fault, in milliseconds. */
+#define POSTPONED_MS 10000
 
 /* What ended a process that could not say so. */
 #define CRASH_SQLSTATE "57P02" /* crash_shutdown */
@@ -26,8 +30,9 @@ typedef struct Failure
 
 typedef struct FailureCount
 {
-	Failure key; /* of the hash table: must be first */
-	int		failures;
+	Failure		key; /* of the hash table: must be first */
+	int			failures;
+	TimestampTz postponed; /* when it failed through nobody's fault; DT_NOBEGIN: that was not the last failure */
 } FailureCount;
 
 /* The table as far as this process knows: only the worker adds to it, anybody may release. */
@@ -53,46 +58,21 @@ find(const char *duty, int64 doc)
 }
 
 static void
-set(const char *duty, int64 doc, int count)
+remember(const char *duty, int64 doc, int count, TimestampTz postponed)
 {
 	Failure		  key = failure_key(duty, doc);
-	FailureCount *entry;
+	FailureCount *entry = hash_search(failures, &key, HASH_ENTER, NULL);
 
-	if (count == 0)
-	{
-		(void) hash_search(failures, &key, HASH_REMOVE, NULL);
-		return;
-	}
-	entry = hash_search(failures, &key, HASH_ENTER, NULL);
 	entry->failures = count;
+	entry->postponed = postponed;
 }
 
-void
-quarantine_load(void)
+static void
+forget(const char *duty, int64 doc)
 {
-	HASHCTL	 ctl = {.keysize = sizeof(Failure), .entrysize = sizeof(FailureCount), .hcxt = TopMemoryContext};
-	OwnerSql sql;
-	uint64	 rows;
-	uint64	 i;
+	Failure key = failure_key(duty, doc);
 
-	if (failures != NULL)
-		hash_destroy(failures);
-	failures = hash_create("collab failures", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	owner_sql_begin(&sql);
-	rows = owner_sql_execute("SELECT doc, duty, failures FROM collab.quarantine", 0, NULL, NULL, NULL, true,
-							 SPI_OK_SELECT);
-	for (i = 0; i < rows; i++)
-	{
-		HeapTuple tuple = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		bool	  isnull;
-		int64	  doc = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-		char	 *duty = TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull));
-		int		  count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
-
-		set(duty, doc, count);
-	}
-	owner_sql_end(&sql);
+	(void) hash_search(failures, &key, HASH_REMOVE, NULL);
 }
 
 /* Would another document have failed as well, or the same one succeeded at another time? */
@@ -112,34 +92,66 @@ is_nobodys_fault(const char *sqlstate)
 }
 
 void
+quarantine_load(void)
+{
+	HASHCTL	 ctl = {.keysize = sizeof(Failure), .entrysize = sizeof(FailureCount), .hcxt = TopMemoryContext};
+	OwnerSql sql;
+	uint64	 rows;
+	uint64	 i;
+
+	if (failures != NULL)
+		hash_destroy(failures);
+	failures = hash_create("collab failures", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	owner_sql_begin(&sql);
+	rows = owner_sql_execute("SELECT doc, duty, failures, sqlstate, last_at FROM collab.quarantine", 0, NULL,
+							 NULL, NULL, true, SPI_OK_SELECT);
+	for (i = 0; i < rows; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		int64		doc = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		char	   *duty = TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull));
+		int			count = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+		char	   *sqlstate = TextDatumGetCString(SPI_getbinval(tuple, desc, 4, &isnull));
+		TimestampTz last_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
+
+		remember(duty, doc, count, is_nobodys_fault(sqlstate) ? last_at : DT_NOBEGIN);
+	}
+	owner_sql_end(&sql);
+}
+
+void
 quarantine_note(const JournalEntry *failure)
 {
-	static const Oid types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	static const Oid types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, INT4OID};
 	const char		*sqlstate = failure->sqlstate[0] != '\0' ? failure->sqlstate : CRASH_SQLSTATE;
 	const char *message = failure->sqlstate[0] != '\0' ? failure->message : "the worker was killed or crashed";
-	Datum		values[4];
+	bool		nobodys = is_nobodys_fault(sqlstate);
+	Datum		values[lengthof(types)];
 	OwnerSql	sql;
 	int			count;
 	bool		isnull;
 
-	if (failure->doc == 0 || is_nobodys_fault(sqlstate))
+	if (failure->doc == 0)
 		return;
 	values[0] = Int64GetDatum(failure->doc);
 	values[1] = CStringGetTextDatum(failure->duty);
 	values[2] = CStringGetTextDatum(sqlstate);
 	values[3] = CStringGetTextDatum(message);
+	values[4] = Int32GetDatum(nobodys ? 0 : 1);
 	owner_sql_begin(&sql);
 	(void) owner_sql_execute(
 		"INSERT INTO collab.quarantine AS q (doc, duty, failures, sqlstate, message, last_at)"
-		" VALUES ($1, $2, 1, $3, $4, pg_catalog.clock_timestamp())"
-		" ON CONFLICT (doc, duty) DO UPDATE SET failures = q.failures OPERATOR(pg_catalog.+) 1,"
+		" VALUES ($1, $2, $5, $3, $4, pg_catalog.clock_timestamp())"
+		" ON CONFLICT (doc, duty) DO UPDATE SET failures = q.failures OPERATOR(pg_catalog.+) $5,"
 		" sqlstate = excluded.sqlstate, message = excluded.message, last_at = excluded.last_at"
 		" RETURNING failures",
 		lengthof(types), types, values, NULL, false, SPI_OK_INSERT_RETURNING);
 	count = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	owner_sql_end(&sql);
-	set(failure->duty, failure->doc, count);
-	if (count == guc_quarantine_after)
+	remember(failure->duty, failure->doc, count, nobodys ? GetCurrentTimestamp() : DT_NOBEGIN);
+	if (count == guc_quarantine_after && !nobodys)
 		ereport(LOG,
 				(errmsg("collab worker leaves out the document with key " INT64_FORMAT " in its duty \"%s\"",
 						failure->doc, failure->duty),
@@ -174,9 +186,19 @@ quarantine_holds(const char *duty, int64 doc)
 
 	if (known == NULL || guc_quarantine_after == 0 || known->failures < guc_quarantine_after)
 		return false;
-	set(duty, doc, read_count(duty, doc));
-	known = find(duty, doc);
-	return known != NULL && known->failures >= guc_quarantine_after;
+	known->failures = read_count(duty, doc);
+	return known->failures >= guc_quarantine_after;
+}
+
+bool
+quarantine_postpones(const char *duty, int64 doc)
+{
+	FailureCount *known = find(duty, doc);
+	TimestampTz	  now = GetCurrentTimestamp();
+
+	/* Later than now: the clock was set back. */
+	return known != NULL && known->postponed <= now &&
+		   known->postponed > TimestampTzPlusMilliseconds(now, -POSTPONED_MS);
 }
 
 void
@@ -195,7 +217,7 @@ quarantine_succeeded(const char *duty, int64 doc)
 		"DELETE FROM collab.quarantine WHERE doc OPERATOR(pg_catalog.=) $1 AND duty OPERATOR(pg_catalog.=) $2",
 		lengthof(types), types, values, NULL, false, SPI_OK_DELETE);
 	owner_sql_end(&sql);
-	set(duty, doc, 0);
+	forget(duty, doc);
 }
 
 /* ---- SQL ---- */

@@ -46,7 +46,7 @@ typedef enum WorkerClaim
 {
 	CLAIM_OK,
 	CLAIM_GONE,		   /* the document does not exist (any more) */
-	CLAIM_BUSY,		   /* somebody holds lock_derived(): come again later */
+	CLAIM_BUSY,		   /* somebody holds lock_derived(), or it failed just now: come again later */
 	CLAIM_QUARANTINED, /* left out */
 	CLAIM_NO_TABLES	   /* as worker_begin */
 } WorkerClaim;

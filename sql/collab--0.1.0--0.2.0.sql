@@ -514,7 +514,7 @@ CREATE TABLE collab.quarantine (
 COMMENT ON TABLE collab.quarantine IS 'documents on which a duty of the worker failed; from the third failure on they are left out';
 COMMENT ON COLUMN collab.quarantine.doc IS 'key of the document';
 COMMENT ON COLUMN collab.quarantine.duty IS 'what the worker was doing';
-COMMENT ON COLUMN collab.quarantine.failures IS 'how often it failed in a row';
+COMMENT ON COLUMN collab.quarantine.failures IS 'how often it failed in a row; a full disk, a lock and the like do not count';
 COMMENT ON COLUMN collab.quarantine.sqlstate IS 'error code of the last failure';
 COMMENT ON COLUMN collab.quarantine.message IS 'message of the last failure';
 COMMENT ON COLUMN collab.quarantine.last_at IS 'when it last failed';
@@ -548,7 +548,7 @@ CREATE VIEW collab.quarantine_list WITH (security_invoker = true, security_barri
 COMMENT ON VIEW collab.quarantine_list IS 'documents on which the worker failed the last time';
 COMMENT ON COLUMN collab.quarantine_list.doc_id IS 'id of the document';
 COMMENT ON COLUMN collab.quarantine_list.duty IS 'what the worker was doing';
-COMMENT ON COLUMN collab.quarantine_list.failures IS 'how often it failed in a row';
+COMMENT ON COLUMN collab.quarantine_list.failures IS 'how often it failed in a row; a full disk, a lock and the like do not count';
 COMMENT ON COLUMN collab.quarantine_list.quarantined IS 'it is not tried again until collab.release_document()';
 COMMENT ON COLUMN collab.quarantine_list.sqlstate IS 'error code of the last failure; 57P02: the process crashed or was killed';
 COMMENT ON COLUMN collab.quarantine_list.message IS 'message of the last failure';

@@ -235,6 +235,32 @@ async function killAt(id)
 	await blocker.close().catch(() => {});
 }
 
+test('a failure that is nobody\'s fault does not count, and keeps no other document waiting', async () =>
+{
+	const ids = ['q1', 'q2', 'q3', 'q4'];
+	/* documents are looked at in the order of their keys */
+	const first = db.sql(`SELECT id FROM unnest('{${ids}}'::text[]) id ORDER BY collab.document_key(id) LIMIT 1`);
+	db.sql(`CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$;
+		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON collab.live_texts FOR EACH ROW
+		WHEN (NEW.doc = ${db.sql(`SELECT collab.document_key('${first}')`)}) EXECUTE FUNCTION public.full_disk()`);
+	for (const id of ids)
+		db.sql(`SELECT collab.create_document('${id}', 'walnut')`);
+	await until(() => db.sql(`SELECT failures, quarantined, sqlstate FROM collab.quarantine_list WHERE doc_id = '${first}'`) === '0|f|53100', 'the failure', 30000);
+	/* the next worker looks at all of them, at this one first */
+	db.sql(`DELETE FROM collab.live_texts`);
+	db.sql(`SELECT pg_terminate_backend(${await worker(db)})`);
+	for (const id of ids.filter((i) => i !== first))
+	{
+		db.sql(`SELECT collab.insert_text('${first}', 0, 'x ')`);
+		await found(db, id, 'walnut', 20000);
+	}
+	db.sql(`DROP TRIGGER full_disk ON collab.live_texts; DROP FUNCTION public.full_disk()`);
+	await until(() => db.sql(`SELECT count(*) FROM collab.quarantine_list`) === '0', 'no failure', 60000);
+	await found(db, first, 'walnut');
+	for (const id of ids)
+		db.sql(`SELECT collab.drop_document('${id}')`);
+});
+
 test('a worker that is killed in the middle of a document is no reason to give that document up at once', async () =>
 {
 	db.sql(`SELECT collab.create_document('held', 'hello')`);
