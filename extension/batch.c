@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "document_cache.h"
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "hash.h"
 #include "lock.h"
@@ -250,6 +251,22 @@ group_documents(Batch *batch)
 			document->open = false;
 		}
 		document->count++;
+	}
+}
+
+/* What messages with an old base are carried over may lie in the cold store: that is waited for without any lock. */
+static void
+warm_documents(Batch *batch, Snapshot snapshot)
+{
+	int i;
+
+	for (i = 0; i < batch->nsorted; i++)
+	{
+		const Message *message = &batch->sorted[i]->message;
+
+		if (message->good > 0)
+			event_scan_warm(batch->sorted[i]->key, message->base_version,
+							message->has_base_event ? message->base_event : 0, snapshot);
 	}
 }
 
@@ -573,7 +590,10 @@ submit_batch(PG_FUNCTION_ARGS)
 	read_messages(&batch);
 	group_documents(&batch);
 	if (batch.args.wait)
+	{
+		warm_documents(&batch, GetActiveSnapshot());
 		register_authors(&batch);
+	}
 	lock_documents(&batch);
 	if (!batch.args.wait)
 		register_authors(&batch);

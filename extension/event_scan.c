@@ -333,3 +333,27 @@ event_at(const DocumentRow *document, int64 version, Snapshot snapshot, StoredEv
 	}
 	return found;
 }
+
+void
+event_scan_warm(int64 doc, int64 from, int64 event, Snapshot snapshot)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "collab thaw", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	DocumentRow	  document = {.key = doc};
+	int64		  version = Max(from, 1);
+	ArchiveRow	  segment;
+	StoredEvent	  found;
+	uint32		  bytes;
+
+	while (archive_find(doc, version, snapshot, &segment))
+	{
+		(void) thaw_get(&segment, version, &bytes);
+		if (version == from && event != 0 && event_at(&document, from, snapshot, &found) &&
+			store_event_id(&found) != event)
+			break;
+		version = segment.last_version + 1;
+		MemoryContextReset(scratch);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}

@@ -48,4 +48,11 @@ extern void event_scan_end(EventScan *scan);
  */
 extern bool event_at(const DocumentRow *document, int64 version, Snapshot snapshot, StoredEvent *out);
 
+/*
+ * Brings back from the cold store what a scan of all events from `from` on will need. For who is going to scan with a lock
+ * held: then it is at hand, and nobody waits for the archiver behind that lock. `event` is the id of the
+ * event at that version; where it is another one (0: whatever it is), nothing more is brought back.
+ */
+extern void event_scan_warm(int64 doc, int64 from, int64 event, Snapshot snapshot);
+
 #endif

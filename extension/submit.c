@@ -12,6 +12,7 @@
 #include "access.h"
 #include "delta_type.h"
 #include "errors.h"
+#include "event_scan.h"
 #include "guc.h"
 #include "hash.h"
 #include "lock.h"
@@ -51,6 +52,10 @@ edit_begin(Edit *edit, text *doc_id, int64 base_version)
 
 	if (!store_doc_id_valid(id, bytes))
 		store_refuse_missing(id, bytes);
+
+	/* What an old base takes from the cold store is waited for without any lock. */
+	if (base_version >= 0)
+		event_scan_warm(collab_doc_key(id, bytes), base_version, 0, GetActiveSnapshot());
 
 	/* First the lock, then the snapshot: everything that the last holder did is in it. */
 	lock_document(collab_doc_key(id, bytes), true);

@@ -273,3 +273,24 @@ test('on a standby cold history is refused at once, the rest is read', async () 
 	await standby.destroy();
 	rmSync(standby.dir, { recursive: true, force: true });
 });
+
+test('an edit on a base in the cold store waits without the document\'s lock: others edit meanwhile', async () =>
+{
+	const { id } = await coldDocument();
+	const head = Number(stand.sql(`SELECT max(version) FROM collab.events WHERE doc = collab.document_key('${id}')`));
+	const late = [
+		stand.ask(`SELECT collab.submit('${id}', '[{"insert":"late "}]', 1, 7, 1)`),
+		stand.ask(`SELECT status FROM collab.submit_batch(ARRAY['${id}'], ARRAY['carol'], ARRAY[8], ARRAY[1], ARRAY[1], ARRAY[NULL]::bigint[], ARRAY[1], ARRAY['[{"insert":"batch "}]']::bytea[], true)`),
+	];
+	await eventually(() => stand.sql('SELECT count(*) FROM pg_locks WHERE objsubid = 5') === '2', { what: 'the requests' });
+	assert.equal(stand.sql('SELECT count(*) FROM pg_locks WHERE objsubid = 3'), '0', 'nobody holds the document');
+	assert.equal(stand.sql(`SELECT collab.insert_text('${id}', 0, 'meanwhile ')`), String(head + 1));
+	assert.equal(stand.sql(`SELECT status FROM collab.submit_batch(ARRAY['${id}'], ARRAY['dave'], ARRAY[9], ARRAY[1], ARRAY[1], ARRAY[NULL]::bigint[], ARRAY[1], ARRAY['[{"insert":"x"}]']::bytea[])`),
+		'retry', 'what may not wait comes back');
+	const archiver = await stand.archiver(store, { config: { archive_after: '100 years' } }).start();
+	const answers = await Promise.all(late);
+	assert.deepEqual(answers.map((answer) => answer === 'ok' || Number(answer) > head + 1), [true, true], answers);
+	for (const typed of ['late ', 'batch ', 'meanwhile '])
+		assert.equal(stand.sql(`SELECT strpos(collab.text('${id}'), '${typed}') > 0`), 't', typed);
+	await archiver.stop();
+});
