@@ -64,10 +64,7 @@ newest_row_before(int64 doc, TimestampTz before, Snapshot snapshot)
 	return version;
 }
 
-/*
- * The version that was current at that time. Comments are carried along from the version that their anchor
- * is stored at, so that must stay. Where it lies in a chunk or a segment, the first version in there.
- */
+/* The version that was current at that time; where it lies in a chunk or a segment, the first version in there. */
 static int64
 find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
 {
@@ -81,15 +78,7 @@ find_floor(int64 doc, TimestampTz before, Snapshot snapshot)
 		version = query_int64("SELECT max(first_version) FROM collab.archives"
 							  " WHERE doc = $1 AND created_first <= $2",
 							  doc, TimestampTzGetDatum(before), TIMESTAMPTZOID, 0);
-	version = query_int64("SELECT min(anchor_version) FROM collab.comments"
-						  " WHERE doc = $1 AND anchor_version < $2",
-						  doc, Int64GetDatum(version), INT8OID, version);
-	version = query_int64("SELECT first_version FROM collab.chunks"
-						  " WHERE doc = $1 AND first_version <= $2 AND last_version >= $2",
-						  doc, Int64GetDatum(version), INT8OID, version);
-	return query_int64("SELECT first_version FROM collab.archives"
-					   " WHERE doc = $1 AND first_version <= $2 AND last_version >= $2",
-					   doc, Int64GetDatum(version), INT8OID, version);
+	return version;
 }
 
 /* ---- what goes ---- */
