@@ -76,11 +76,13 @@ error_text(const ErrorData *error)
 	return more == NULL ? pstrdup(error->message) : psprintf("%s: %s", error->message, more);
 }
 
+/* What the step leaves behind in memory goes with it, however it ends. */
 bool
 verify_try(Verification *v, VerifyStep step, void *arg, char **error)
 {
-	MemoryContext context = CurrentMemoryContext;
+	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context = AllocSetContextCreate(caller, "collab verify step", ALLOCSET_DEFAULT_SIZES);
 	bool volatile fine = false;
 
 	*error = NULL;
@@ -102,13 +104,15 @@ verify_try(Verification *v, VerifyStep step, void *arg, char **error)
 		data = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
 		*error = error_text(data);
 		if (data->sqlerrcode == ERRCODE_IO_ERROR && !lock_archiver_present())
 			v->cold_silent = true;
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(context);
+	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	MemoryContextDelete(context);
 	return fine;
 }
 
@@ -117,8 +121,27 @@ verify_step(Verification *v, const char *part, VerifyStep step, void *arg)
 {
 	char *error;
 
-	if (!verify_try(v, step, arg, &error))
-		verify_report(v, part, VERIFY_NO_VERSION, "%s", error);
+	if (verify_try(v, step, arg, &error))
+		return;
+	verify_report(v, part, VERIFY_NO_VERSION, "%s", error);
+	pfree(error);
+}
+
+MemoryContext
+verify_scratch_begin(MemoryContext *old)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "collab verify scratch", ALLOCSET_DEFAULT_SIZES);
+
+	*old = MemoryContextSwitchTo(scratch);
+	return scratch;
+}
+
+void
+verify_scratch_end(MemoryContext scratch, MemoryContext old)
+{
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }
 
 /* ---- rows ---- */

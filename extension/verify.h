@@ -69,6 +69,10 @@ typedef struct VerifyEditor
 
 #define VERIFY_EDITOR_KEY offsetof(VerifyEditor, clock)
 
+/* Memory for one comparison. */
+extern MemoryContext verify_scratch_begin(MemoryContext *old);
+extern void			 verify_scratch_end(MemoryContext scratch, MemoryContext old);
+
 /* verify_events.c: every event replayed, and what was derived from the content on the way. The editors met. */
 extern HTAB *verify_events(Verification *v);
 /* verify_tables.c: rows about events, and whether they tell the truth */

@@ -1,296 +1,17 @@
-/* verify_events.c - every event of a document replayed, and what was derived from its content compared on the way. */
+/* verify_events.c - every event of a document replayed, behind damage too. */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "tsearch/ts_type.h"
-#include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
-#include "utils/timestamp.h"
 
 #include "delta_internal.h"
 #include "errors.h"
 #include "event_scan.h"
-#include "guc.h"
-#include "live_text.h"
 #include "owner_sql.h"
 #include "pg_alloc.h"
-#include "replay.h"
-#include "snapshot.h"
-#include "verify.h"
-
-/* What a row of collab.archives says about events that are not here. */
-typedef struct Segment
-{
-	int64		first_version;
-	int64		last_version; /* PG_INT64_MAX: there is none */
-	TimestampTz created_first;
-	TimestampTz created_last;
-} Segment;
-
-/*
- * The walk goes from the oldest event to the newest. Where one cannot be read or does not fit, the content
- * is not known any more; it goes on behind the damage, compares what can be compared without content,
- * and takes up the content again from the next good snapshot.
- */
-typedef struct Walk
-{
-	int64		version; /* that all below is about */
-	StoredEvent before;	 /* the event at it, or what stands for it; without op */
-	int64		event;	 /* its id */
-	bool		known_before;
-	Replay	   *replay;	  /* NULL: the content is not known */
-	SnapshotRow snapshot; /* the next one, at or above version; PG_INT64_MAX: none */
-	bool		text_pending;
-	int64		text_version;
-	Segment		segment; /* of the cold store, the next one that ends at or above version */
-	HTAB	   *editors; /* of folded events */
-	Arena		arena;	 /* of one event */
-} Walk;
-
-/* Memory of single comparisons. */
-static MemoryContext
-scratch_begin(Verification *v, MemoryContext *old)
-{
-	MemoryContext scratch = AllocSetContextCreate(v->context, "collab verify scratch", ALLOCSET_DEFAULT_SIZES);
-
-	*old = MemoryContextSwitchTo(scratch);
-	return scratch;
-}
-
-static void
-scratch_end(MemoryContext scratch, MemoryContext old)
-{
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
-}
-
-/* ---- content ---- */
-
-static void
-forget_content(Walk *walk)
-{
-	if (walk->replay != NULL)
-		replay_free(walk->replay);
-	walk->replay = NULL;
-}
-
-static void
-make_content(Verification *v, Walk *walk)
-{
-	CollabError err = {0};
-
-	forget_content(walk);
-	errors_check(replay_create(pg_alloc(v->context), true, &walk->replay), &err);
-}
-
-/* What a good snapshot holds becomes the content. */
-static void
-adopt_snapshot(Verification *v, Walk *walk)
-{
-	const SnapshotRow *row = &walk->snapshot;
-	CollabError		   err = {0};
-	Delta			   content;
-	CollabStatus	   status;
-
-	make_content(v, walk);
-	status = delta_decode(&walk->arena, row->content, row->content_bytes, &content, &err);
-	if (status == COLLAB_OK && !delta_is_document(&content))
-		status = collab_fail(&err, COLLAB_INVALID, -1, "it is a change, not the content of a document");
-	if (status == COLLAB_OK)
-		status = replay_apply(walk->replay, &content, &err);
-	arena_reset(&walk->arena);
-	if (status == COLLAB_NOMEM)
-		errors_raise(status, &err);
-	if (status != COLLAB_OK)
-	{
-		verify_report(v, "snapshots", row->version, "content is invalid: %s", err.message);
-		forget_content(walk);
-		return;
-	}
-	if (replay_length(walk->replay) != row->length)
-		verify_report(v, "snapshots", row->version,
-					  "length is " INT64_FORMAT ", that of the content " INT64_FORMAT, row->length,
-					  replay_length(walk->replay));
-	if (!walk->known_before)
-	{
-		memset(&walk->before, 0, sizeof(walk->before));
-		walk->before.length = row->length;
-		walk->before.created_at = row->created_at;
-		walk->before.astral = row->astral;
-		walk->event = row->event;
-		walk->known_before = true;
-	}
-}
-
-static void
-compare_content(Verification *v, Walk *walk)
-{
-	const SnapshotRow *row = &walk->snapshot;
-	MemoryContext	   old;
-	MemoryContext	   scratch = scratch_begin(v, &old);
-	Buf				   buf;
-
-	pg_buf_init(&buf);
-	replay_encode(walk->replay, &buf);
-	pg_buf_check(&buf);
-	if (buf.size != row->content_bytes || memcmp(buf.data, row->content, buf.size) != 0)
-		verify_report(v, "snapshots", row->version, "content is not that of the events up to it");
-	if (row->length != replay_length(walk->replay))
-		verify_report(v, "snapshots", row->version,
-					  "length is " INT64_FORMAT ", that of the document " INT64_FORMAT, row->length,
-					  replay_length(walk->replay));
-	scratch_end(scratch, old);
-}
-
-static void
-compare_event(Verification *v, const Walk *walk)
-{
-	const SnapshotRow *row = &walk->snapshot;
-
-	if (row->event != walk->event)
-		verify_report(v, "snapshots", row->version,
-					  "id of the event is " INT64_FORMAT ", that of the event itself " INT64_FORMAT,
-					  row->event, walk->event);
-	if (row->created_at != walk->before.created_at)
-		verify_report(v, "snapshots", row->version, "created_at is not that of the event");
-	if (row->astral != walk->before.astral)
-		verify_report(v, "snapshots", row->version, "astral is %s, that of the event is not",
-					  row->astral ? "true" : "false");
-}
-
-/* ---- snapshots ---- */
-
-static void
-next_snapshot(Verification *v, Walk *walk, int64 after)
-{
-	MemoryContext old = MemoryContextSwitchTo(v->context);
-
-	snapshot_free(&walk->snapshot);
-	if (!snapshot_next(v->document.key, after, v->snapshot, &walk->snapshot))
-	{
-		memset(&walk->snapshot, 0, sizeof(walk->snapshot));
-		walk->snapshot.version = PG_INT64_MAX;
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Those that the walk has jumped over could not be compared with anything but their checksum. */
-static void
-pass_snapshots(Verification *v, Walk *walk, int64 below)
-{
-	while (walk->snapshot.version < below)
-	{
-		if (walk->snapshot.content == NULL)
-			verify_report(v, "snapshots", walk->snapshot.version, "broken: its checksum is another");
-		next_snapshot(v, walk, walk->snapshot.version);
-	}
-}
-
-static void
-check_snapshot(Verification *v, Walk *walk)
-{
-	pass_snapshots(v, walk, walk->version);
-	if (walk->snapshot.version != walk->version)
-		return;
-	if (walk->snapshot.content == NULL)
-		verify_report(v, "snapshots", walk->version, "broken: its checksum is another");
-	else
-	{
-		if (walk->known_before)
-			compare_event(v, walk);
-		if (walk->replay != NULL)
-			compare_content(v, walk);
-		else
-			adopt_snapshot(v, walk);
-	}
-	next_snapshot(v, walk, walk->version);
-}
-
-/* ---- live text ---- */
-
-static void
-read_text_version(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
-{
-	Walk *walk = arg;
-
-	walk->text_pending = true;
-	walk->text_version = verify_int64(row, desc, 1);
-}
-
-static void
-find_text(Verification *v, void *arg)
-{
-	Walk *walk = arg;
-
-	verify_rows(v, "SELECT version FROM collab.live_texts WHERE doc OPERATOR(pg_catalog.=) $1",
-				read_text_version, walk);
-	if (walk->text_pending && walk->text_version > v->head)
-	{
-		verify_report(v, "live_texts", walk->text_version, "the document is at version " INT64_FORMAT,
-					  v->head);
-		walk->text_pending = false;
-	}
-	else if (walk->text_pending && walk->text_version < v->document.first_version)
-		walk->text_pending = false;
-}
-
-/* Of the setting: words that were made with another configuration are not what a search expects, either. */
-static void
-compare_words(Verification *v, const Walk *walk, text *body, Datum stored)
-{
-	Oid		 config = get_ts_config_oid(stringToQualifiedNameList(guc_live_text_config), true);
-	TSVector words = DatumGetTSVector(stored);
-	TSVector expected;
-
-	if (!OidIsValid(config))
-		return;
-	/* until the statement ends: words that are too long are nobody's business here */
-	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	expected = DatumGetTSVector(live_text_words(config, body));
-	if (VARSIZE(words) != VARSIZE(expected) || memcmp(words, expected, VARSIZE(words)) != 0)
-		verify_report(v, "live_texts", walk->version,
-					  "words are not those that configuration \"%s\" finds in the text", guc_live_text_config);
-}
-
-static void
-compare_text(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
-{
-	Walk *walk = arg;
-	bool  isnull;
-	text *body = DatumGetTextPP(SPI_getbinval(row, desc, 1, &isnull));
-	Buf	  buf;
-
-	pg_buf_init(&buf);
-	replay_text(walk->replay, NULL, &buf);
-	pg_buf_check(&buf);
-	if (buf.size != VARSIZE_ANY_EXHDR(body) || memcmp(buf.data, VARDATA_ANY(body), buf.size) != 0)
-		verify_report(v, "live_texts", walk->version, "body is not the text of the document");
-	compare_words(v, walk, body, SPI_getbinval(row, desc, 2, &isnull));
-}
-
-static void
-read_text_row(Verification *v, void *arg)
-{
-	verify_rows(v, "SELECT body, words FROM collab.live_texts WHERE doc OPERATOR(pg_catalog.=) $1",
-				compare_text, arg);
-}
-
-static void
-check_text(Verification *v, Walk *walk)
-{
-	if (!walk->text_pending || walk->version < walk->text_version)
-		return;
-	walk->text_pending = false;
-	if (walk->version == walk->text_version && walk->replay != NULL)
-		verify_step(v, "live_texts", read_text_row, walk);
-}
+#include "verify_walk.h"
 
 /* ---- events ---- */
 
@@ -319,7 +40,7 @@ check_change(Verification *v, Walk *walk, const StoredEvent *event)
 	if (status != COLLAB_OK)
 	{
 		verify_report(v, "events", event->version, "op cannot be decoded: %s", err.message);
-		forget_content(walk);
+		walk_forget_content(walk);
 		return;
 	}
 	if (walk->known_before && event->astral != (walk->before.astral || delta_has_pairs(&change)))
@@ -337,7 +58,7 @@ check_change(Verification *v, Walk *walk, const StoredEvent *event)
 	if (status != COLLAB_OK)
 	{
 		verify_report(v, "events", event->version, "op does not fit the document before it: %s", err.message);
-		forget_content(walk);
+		walk_forget_content(walk);
 	}
 }
 
@@ -404,22 +125,22 @@ static void
 take_event(Verification *v, Walk *walk, const StoredEvent *event)
 {
 	MemoryContext old;
-	MemoryContext scratch = scratch_begin(v, &old);
+	MemoryContext scratch = verify_scratch_begin(&old);
 
 	check_row(v, walk, event);
 	check_segment(v, walk, event);
 	check_change(v, walk, event);
 	note_editor(v, walk, event);
 	arena_reset(&walk->arena);
-	scratch_end(scratch, old);
+	verify_scratch_end(scratch, old);
 
 	walk->before = *event;
 	walk->before.op = NULL;
 	walk->known_before = true;
 	walk->event = store_event_id(event);
 	walk->version = event->version;
-	check_snapshot(v, walk);
-	check_text(v, walk);
+	walk_check_snapshot(v, walk);
+	walk_check_text(v, walk);
 }
 
 /* As far as it goes without an error. */
@@ -524,11 +245,11 @@ step_over(Verification *v, Walk *walk, const char *error)
 		last = damage.next - 1;
 		verify_report(v, "events", version, "events up to version " INT64_FORMAT " are missing", last);
 	}
-	forget_content(walk);
+	walk_forget_content(walk);
 	walk->known_before = false;
 	walk->version = last;
-	check_snapshot(v, walk);
-	check_text(v, walk);
+	walk_check_snapshot(v, walk);
+	walk_check_text(v, walk);
 	return true;
 }
 
@@ -572,19 +293,18 @@ static void
 start(Verification *v, Walk *walk)
 {
 	walk->version = v->document.first_version;
-	next_snapshot(v, walk, PG_INT64_MIN);
 	if (walk->version == 0)
 	{
-		make_content(v, walk);
+		walk_make_content(v, walk);
 		walk->known_before = true;
 		walk->event = store_creation_id(&v->document);
 		/* an event's time has no more than milliseconds */
 		walk->before.created_at = v->document.created_at - v->document.created_at % 1000;
-		pass_snapshots(v, walk, 1);
+		walk_pass_snapshots(v, walk, 1);
 		return;
 	}
 	verify_step(v, "events", read_floor, walk);
-	check_snapshot(v, walk);
+	walk_check_snapshot(v, walk);
 	if (walk->replay == NULL)
 		verify_report(v, "snapshots", walk->version,
 					  "history up to here was deleted, and there is no good snapshot of what it led to");
@@ -598,30 +318,37 @@ make_editors(MemoryContext context)
 	return hash_create("collab verify editors", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* True: the end is reached. */
+static bool
+walk_through(Verification *v, Walk *walk)
+{
+	char *error;
+	bool  more;
+
+	if (verify_try(v, walk_on, walk, &error))
+		return true;
+	more = step_over(v, walk, error);
+	pfree(error);
+	return !more;
+}
+
 HTAB *
 verify_events(Verification *v)
 {
 	Walk *walk = MemoryContextAllocZero(v->context, sizeof(Walk));
-	char *error;
 
 	pg_arena_init(&walk->arena);
 	walk->editors = make_editors(v->context);
-	verify_step(v, "live_texts", find_text, walk);
+	walk_find_derived(v, walk);
 	start(v, walk);
-	check_text(v, walk);
+	walk_check_text(v, walk);
 	do
 	{
 		if (v->cold_silent)
 			step_over_cold(v, walk);
-	} while (!verify_try(v, walk_on, walk, &error) && step_over(v, walk, error));
+	} while (!walk_through(v, walk));
 
-	pass_snapshots(v, walk, v->head + 1);
-	while (walk->snapshot.version != PG_INT64_MAX)
-	{
-		verify_report(v, "snapshots", walk->snapshot.version, "the document is at version " INT64_FORMAT,
-					  v->head);
-		next_snapshot(v, walk, walk->snapshot.version);
-	}
-	forget_content(walk);
+	walk_end_snapshots(v, walk);
+	walk_forget_content(walk);
 	return walk->editors;
 }
