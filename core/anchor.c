@@ -19,6 +19,7 @@ new_anchor(CollabAlloc alloc, Anchor **out, CollabError *err)
 		return delta_nomem(err);
 	memset(anchor, 0, sizeof(Anchor));
 	anchor->alloc = alloc;
+	anchor->zone_known = true;
 	*out = anchor;
 	return COLLAB_OK;
 }
@@ -78,6 +79,7 @@ anchor_free(Anchor *anchor)
 		return;
 	anchor->alloc.free(anchor->alloc.ctx, anchor->items);
 	anchor->alloc.free(anchor->alloc.ctx, anchor->text);
+	anchor->alloc.free(anchor->alloc.ctx, anchor->zone);
 	anchor->alloc.free(anchor->alloc.ctx, anchor);
 }
 
@@ -92,7 +94,8 @@ anchor_range(const Anchor *anchor)
 size_t
 anchor_memory(const Anchor *anchor)
 {
-	return sizeof(Anchor) + anchor->capacity * sizeof(AnchorItem) + anchor->text_capacity;
+	return sizeof(Anchor) + anchor->capacity * sizeof(AnchorItem) + anchor->text_capacity +
+		   anchor->zone_capacity;
 }
 
 /* ---- deletion ---- */
@@ -118,6 +121,18 @@ note_outside(Anchor *anchor, uint32_t i, int64_t units)
 
 	if (units > 0)
 		anchor_insert_item(anchor, i, &item, NULL);
+}
+
+/* `end`: of the range, before this change. */
+static void
+remove_foreign(Anchor *anchor, int64_t at, int64_t until, int64_t end)
+{
+	int64_t front = anchor_zone_front(anchor);
+	int64_t lo = anchor->lo;
+
+	anchor_zone_remove(anchor, front + clamp(at, end, anchor->hi) - end,
+					   front + clamp(until, end, anchor->hi) - end);
+	anchor_zone_remove(anchor, clamp(at, lo, anchor->start) - lo, clamp(until, lo, anchor->start) - lo);
 }
 
 static void
@@ -148,6 +163,7 @@ remove_units(Anchor *anchor, int64_t at, int64_t until)
 		}
 		anchor->alive -= to - from;
 	}
+	remove_foreign(anchor, at, until, end);
 	anchor->lo = moved(anchor->lo, at, until);
 	anchor->start = moved(start, at, until);
 	anchor->hi = moved(anchor->hi, at, until);
@@ -164,30 +180,50 @@ typedef enum Side
 	SIDE_BACK
 } Side;
 
-/* A piece of what is inserted, or (no hunk) text of others that gets inside the range. */
+/* `content` may be NULL: unknown. */
 static void
-insert_alive(Anchor *anchor, uint32_t i, const AnchorHunk *hunk, int64_t from, int64_t to)
+insert_alive(Anchor *anchor, uint32_t i, const char *content, size_t bytes, int64_t units)
 {
-	AnchorItem	item = {.kind = ITEM_ALIVE, .units = to - from};
-	const char *content = NULL;
+	AnchorItem item = {.kind = ITEM_ALIVE, .units = units};
 
-	if (item.units == 0)
+	if (units == 0)
 		return;
-	if (hunk != NULL && hunk->bytes <= ANCHOR_TEXT_MAX)
-	{
-		size_t first = content_offset(hunk->content, hunk->bytes, hunk->ascii, from);
-		size_t last = content_offset(hunk->content, hunk->bytes, hunk->ascii, to);
-
-		if (first != CONTENT_NOWHERE && last != CONTENT_NOWHERE)
-		{
-			content = hunk->content + first;
-			item.known = true;
-			item.bytes = (uint32_t) (last - first);
-			item.ascii = item.bytes == item.units;
-		}
-	}
+	item.known = content != NULL;
+	item.bytes = item.known ? (uint32_t) bytes : 0;
+	item.ascii = item.known && item.bytes == item.units;
 	anchor_insert_item(anchor, i, &item, content);
-	anchor->alive += item.units;
+	anchor->alive += units;
+}
+
+/* A piece of what is inserted. */
+static void
+insert_piece(Anchor *anchor, uint32_t i, const AnchorHunk *hunk, int64_t from, int64_t to)
+{
+	size_t first = CONTENT_NOWHERE;
+	size_t last = CONTENT_NOWHERE;
+
+	if (hunk->bytes <= ANCHOR_TEXT_MAX)
+	{
+		first = content_offset(hunk->content, hunk->bytes, hunk->ascii, from);
+		last = content_offset(hunk->content, hunk->bytes, hunk->ascii, to);
+	}
+	if (first == CONTENT_NOWHERE || last == CONTENT_NOWHERE)
+		insert_alive(anchor, i, NULL, 0, to - from);
+	else
+		insert_alive(anchor, i, hunk->content + first, last - first, to - from);
+}
+
+/* Text of others that gets inside the range. It still stands in the zone. */
+static void
+insert_foreign(Anchor *anchor, uint32_t i, int64_t from, int64_t to)
+{
+	size_t first = anchor->zone_known ? anchor_zone_offset(anchor, from) : CONTENT_NOWHERE;
+	size_t last = anchor->zone_known ? anchor_zone_offset(anchor, to) : CONTENT_NOWHERE;
+
+	if (first == CONTENT_NOWHERE || last == CONTENT_NOWHERE)
+		insert_alive(anchor, i, NULL, 0, to - from);
+	else
+		insert_alive(anchor, i, anchor->zone + first, last - first, to - from);
 }
 
 /* What may return by an insertion at `at`, which lies in the zone. */
@@ -266,32 +302,39 @@ revive(Anchor *anchor, int64_t at, const AnchorHunk *hunk)
 	int64_t	 end = anchor_end(anchor);
 	bool	 orphan = anchor->alive == 0;
 	int64_t	 front, back;
+	int64_t	 zone = anchor_zone_front(anchor);
 	uint32_t place = take_chosen(anchor, &front, &back);
 
 	if (orphan)
 	{
-		insert_alive(anchor, place, hunk, front, units - back);
+		insert_piece(anchor, place, hunk, front, units - back);
+		anchor_zone_insert(anchor, at - anchor->lo, hunk, units - back, units);
+		anchor_zone_insert(anchor, at - anchor->lo, hunk, 0, front);
 		anchor->start = at + front;
 	}
 	else if (at <= start)
 	{
 		uint32_t first = anchor_first_alive(anchor);
 
-		insert_alive(anchor, first, NULL, 0, start - at);
-		insert_alive(anchor, first, hunk, units - back, units);
-		insert_alive(anchor, place, hunk, front, units - back);
+		insert_foreign(anchor, first, at - anchor->lo, zone);
+		insert_piece(anchor, first, hunk, units - back, units);
+		insert_piece(anchor, place, hunk, front, units - back);
+		anchor_zone_remove(anchor, at - anchor->lo, zone);
+		anchor_zone_insert(anchor, at - anchor->lo, hunk, 0, front);
 		anchor->start = at + front;
 	}
 	else if (at >= end)
 	{
 		uint32_t behind = anchor_behind_alive(anchor);
 
-		insert_alive(anchor, place, hunk, front, units - back);
-		insert_alive(anchor, behind, hunk, 0, front);
-		insert_alive(anchor, behind, NULL, 0, at - end);
+		insert_piece(anchor, place, hunk, front, units - back);
+		insert_piece(anchor, behind, hunk, 0, front);
+		insert_foreign(anchor, behind, zone, zone + at - end);
+		anchor_zone_remove(anchor, zone, zone + at - end);
+		anchor_zone_insert(anchor, zone, hunk, units - back, units);
 	}
 	else
-		insert_alive(anchor, place, hunk, 0, units);
+		insert_piece(anchor, place, hunk, 0, units);
 	anchor->hi += units;
 }
 
@@ -316,15 +359,92 @@ insert_units(Anchor *anchor, int64_t at, Side side, const AnchorHunk *hunk)
 	{
 		uint32_t place = anchor_cut_alive(anchor, at - anchor->start);
 
-		insert_alive(anchor, place, is_unknown(anchor, place) ? NULL : hunk, 0, hunk->inserted);
+		if (is_unknown(anchor, place))
+			insert_alive(anchor, place, NULL, 0, hunk->inserted);
+		else
+			insert_piece(anchor, place, hunk, 0, hunk->inserted);
 		anchor->hi += hunk->inserted;
 	}
 	else
 	{
+		anchor_zone_insert(anchor, at - anchor->lo - (side == SIDE_BACK ? anchor->alive : 0), hunk, 0,
+						   hunk->inserted);
 		if (side == SIDE_FRONT)
 			anchor->start += hunk->inserted;
 		anchor->hi += hunk->inserted;
 	}
+}
+
+/* What was taken from the zone of a group stands at [from, from + units) of the zone. */
+static void
+revive_in_zone(Anchor *anchor, bool front_group, int64_t from, int64_t units)
+{
+	int64_t	 zone = anchor_zone_front(anchor);
+	int64_t	 front, back;
+	uint32_t place = take_chosen(anchor, &front, &back);
+
+	if (anchor->alive == 0)
+	{
+		insert_foreign(anchor, place, from, from + units);
+		anchor_zone_remove(anchor, from, from + units);
+		anchor->start = anchor->lo + from;
+	}
+	else if (front_group)
+	{
+		insert_foreign(anchor, anchor_first_alive(anchor), from + units, zone);
+		insert_foreign(anchor, place, from, from + units);
+		anchor_zone_remove(anchor, from, zone);
+		anchor->start = anchor->lo + from;
+	}
+	else
+	{
+		uint32_t behind = anchor_behind_alive(anchor);
+
+		insert_foreign(anchor, place, from, from + units);
+		insert_foreign(anchor, behind, zone, from);
+		anchor_zone_remove(anchor, zone, from + units);
+	}
+}
+
+/* After a change: has it made text of others into what is missing? */
+static void
+look_at_zone(Anchor *anchor, AnchorGroup group, int64_t from, int64_t to, int64_t hint, bool rewritten)
+{
+	size_t	   first = anchor_zone_offset(anchor, from);
+	size_t	   last = anchor_zone_offset(anchor, to);
+	AnchorZone zone = {.hint = hint - from, .rewritten = rewritten};
+	int64_t	   found, units;
+
+	if (group.from == group.to || from == to || first == CONTENT_NOWHERE || last == CONTENT_NOWHERE)
+		return;
+	zone.content = anchor->zone + first;
+	zone.bytes = last - first;
+	if (!anchor_match_zone(anchor, group, &zone, &found, &units))
+		return;
+	revive_in_zone(anchor, group.from == 0, from + found, units);
+	anchor_settle(anchor);
+}
+
+/* `start`: of the range before the change, as far as others have not moved it. */
+static CollabStatus
+look_at_zones(Anchor *anchor, int64_t start, bool rewritten, CollabError *err)
+{
+	AnchorGroup group = {0, 0, false, false};
+
+	if (!anchor->zone_known || anchor->zone_bytes == 0)
+		return COLLAB_OK;
+	if (!anchor_reserve(anchor, HUNK_ITEMS, 2 * anchor->zone_bytes))
+		return delta_nomem(err);
+	group.to = anchor_first_alive(anchor);
+	look_at_zone(anchor, group, 0, anchor->alive == 0 ? anchor_zone_units(anchor) : anchor_zone_front(anchor),
+				 start - anchor->lo, rewritten);
+	if (anchor->alive == 0)
+		return COLLAB_OK;
+	group.from = anchor_behind_alive(anchor);
+	group.to = anchor->count;
+	look_at_zone(anchor, group, anchor_zone_front(anchor), anchor_zone_units(anchor),
+				 anchor_zone_front(anchor), rewritten);
+	return COLLAB_OK;
 }
 
 /* ---- changes ---- */
@@ -344,6 +464,10 @@ touch_embed(Anchor *anchor, int64_t at)
 	int64_t	 units = at - anchor->start;
 	uint32_t i;
 
+	if (at >= anchor->lo && at < anchor->start)
+		anchor_zone_touch(anchor, at - anchor->lo);
+	else if (at >= anchor_end(anchor) && at < anchor->hi)
+		anchor_zone_touch(anchor, at - anchor->lo - anchor->alive);
 	for (i = 0; i < anchor->count && units >= 0; i++)
 	{
 		const AnchorItem *item = &anchor->items[i];
@@ -368,8 +492,15 @@ touch_embed(Anchor *anchor, int64_t at)
 	}
 }
 
+/* What a change has done to the range and its zone. */
+typedef struct Work
+{
+	int	 touched; /* hunks */
+	bool rewritten;
+} Work;
+
 static CollabStatus
-apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, CollabError *err)
+apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, Work *work, CollabError *err)
 {
 	int64_t until = at + hunk->removed;
 	Side	side = at <= anchor->start ? SIDE_FRONT : at >= anchor_end(anchor) ? SIDE_BACK : SIDE_INSIDE;
@@ -389,8 +520,12 @@ apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, CollabError *err)
 		(at == anchor->hi && side == SIDE_BACK && anchor_behind_alive(anchor) == anchor->count))
 		return COLLAB_OK;
 
-	if (!anchor_reserve(anchor, HUNK_ITEMS, hunk->bytes <= ANCHOR_TEXT_MAX ? hunk->bytes : 0))
+	if (!anchor_reserve(anchor, HUNK_ITEMS,
+						anchor->zone_bytes + (hunk->bytes <= ANCHOR_TEXT_MAX ? hunk->bytes : 0)) ||
+		!anchor_zone_reserve(anchor, hunk->bytes))
 		return delta_nomem(err);
+	work->touched++;
+	work->rewritten |= hunk->removed > 0;
 	if (hunk->removed > 0)
 	{
 		anchor->deaths++;
@@ -426,9 +561,12 @@ anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err)
 {
 	uint32_t		  i = first_hunk_at(edit, anchor->lo);
 	const AnchorHunk *before = i > 0 ? &edit->hunks[i - 1] : NULL;
+	Work			  work = {0, false};
+	int64_t			  start;
 
 	if (before != NULL)
 		shift(anchor, before->shift + before->inserted - before->removed);
+	start = anchor->start;
 	for (; i < edit->count; i++)
 	{
 		const AnchorHunk *hunk = &edit->hunks[i];
@@ -436,9 +574,10 @@ anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err)
 
 		if (hunk->at + hunk->shift > anchor->hi)
 			break;
-		status = apply_hunk(anchor, hunk->at + hunk->shift, hunk, err);
+		status = apply_hunk(anchor, hunk->at + hunk->shift, hunk, &work, err);
 		if (status != COLLAB_OK)
 			return status;
 	}
-	return COLLAB_OK;
+	return work.touched > 0 ? look_at_zones(anchor, start, work.rewritten || work.touched > 1, err)
+							: COLLAB_OK;
 }

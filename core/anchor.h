@@ -28,7 +28,9 @@
  *	- that one event deleted here, or
  *	- that all the latest events deleted here together, or
  *	- of deleted fragments that stand side by side;
- * text that the same events deleted outside the range, next to it, is part of that by its length. Text that
+ * text that the same events deleted outside the range, next to it, is part of that by its length. It also counts
+ * when an event makes that text out of what others have inserted there since, as the undo of a replacement does
+ * that keeps the letters which both texts have. Text that
  * others insert at the place of a deleted edge does not separate the two: the deleted fragments may return
  * on either side of it (which is where a transformed undo may put them), and what then stands between belongs
  * to the range. Only a single unit has to return exactly where it was, as the latest thing that was deleted
@@ -40,6 +42,7 @@
 #define ANCHOR_TEXT_MAX 65536  /* bytes of text, alive and deleted */
 #define ANCHOR_DELETED_MAX 256 /* fragments that are not alive */
 #define ANCHOR_ITEMS_MAX 640   /* fragments of any kind */
+#define ANCHOR_ZONE_MAX 4096   /* bytes of others' text at the place of deleted text */
 #define ANCHOR_UNKNOWN_MIN 64  /* units from which text of unknown content is recognised by its length */
 
 typedef struct Anchor Anchor;

@@ -9,11 +9,12 @@
 #include "varint.h"
 
 /*
- *	anchor	:= version (1 byte, now 1), start, start - lo, hi - end, items, item*, text*, checksum
+ *	anchor	:= version (1 byte, now 1), start, start - lo, hi - end, [zone], items, item*, text*, zone text, checksum
  *	item	:= head (1 byte), units, [bytes], [age]
  *	head	   kind (bits 0-1), known (bit 2), ascii (bit 3); the rest is 0
  *
- * All numbers are varints. bytes: of a known item that is not ASCII. age: of a deleted item, how many deaths
+ * All numbers are varints. zone, only where lo < start or end < hi: bytes of the text of others, plus 1; 0 where
+ * that is not known. bytes: of a known item that is not ASCII. age: of a deleted item, how many deaths
  * ago it was deleted; 0 for the newest. The texts of the known items follow one another. The checksum is 32 bits
  * of XXH64 over all that stands before it, least significant byte first.
  *
@@ -89,6 +90,8 @@ anchor_encode(const Anchor *anchor, Buf *out)
 	put(out, (uint64_t) anchor->start);
 	put(out, (uint64_t) (anchor->start - anchor->lo));
 	put(out, (uint64_t) (anchor->hi - anchor_end(anchor)));
+	if (anchor_zone_units(anchor) > 0)
+		put(out, anchor->zone_known ? anchor->zone_bytes + 1 : 0);
 	put(out, anchor->count);
 	for (i = 0; i < anchor->count; i++)
 	{
@@ -102,6 +105,7 @@ anchor_encode(const Anchor *anchor, Buf *out)
 			put(out, age_of(deaths, count, item->death));
 	}
 	buf_bytes(out, anchor->text, anchor->bytes);
+	buf_bytes(out, anchor->zone, anchor->zone_bytes);
 	if (out->failed)
 		return;
 	checksum = collab_anchor_checksum(out->data + begin, out->size - begin);
@@ -156,6 +160,20 @@ outside_fault(const Anchor *anchor)
 	return NULL;
 }
 
+static const char *
+zone_fault(const Anchor *anchor)
+{
+	int64_t units = 0;
+
+	if (!anchor->zone_known)
+		return anchor->zone_bytes > 0 || anchor_zone_units(anchor) == 0 ? "an unknown zone that is there"
+																		: NULL;
+	if (anchor->zone_bytes > ANCHOR_ZONE_MAX || !content_check(anchor->zone, anchor->zone_bytes, &units) ||
+		units != anchor_zone_units(anchor))
+		return "a zone that is not as long as it says";
+	return NULL;
+}
+
 const char *
 anchor_fault(const Anchor *anchor)
 {
@@ -198,7 +216,7 @@ anchor_fault(const Anchor *anchor)
 		return "a zone in front of nothing";
 	if (anchor_behind_alive(anchor) == anchor->count && anchor->hi != anchor_end(anchor))
 		return "a zone behind nothing";
-	return outside_fault(anchor);
+	return zone_fault(anchor) != NULL ? zone_fault(anchor) : outside_fault(anchor);
 }
 
 /* ---- decoding ---- */
@@ -318,6 +336,7 @@ anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out
 	const char	*fault = NULL;
 	Anchor		*anchor;
 	int64_t		 start, front, back;
+	size_t		 zone = 1;
 	size_t		 text;
 	uint32_t	 count;
 	CollabStatus status;
@@ -330,6 +349,8 @@ anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out
 	start = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);
 	front = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);
 	back = (int64_t) get(&reader, (uint64_t) DELTA_MAX_UNITS);
+	if (front > 0 || back > 0)
+		zone = (size_t) get(&reader, ANCHOR_ZONE_MAX + 1);
 	count = (uint32_t) get(&reader, ANCHOR_ITEMS_MAX);
 	if (reader.failed)
 		return collab_fail(err, COLLAB_CORRUPT, reader.at - data, "invalid anchor: it ends too early");
@@ -337,13 +358,22 @@ anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out
 	if (status != COLLAB_OK)
 		return status;
 
+	if (!anchor_zone_reserve(anchor, zone > 0 ? zone - 1 : 0))
+	{
+		anchor_free(anchor);
+		return delta_nomem(err);
+	}
+	anchor->zone_known = zone > 0;
+	anchor->zone_bytes = zone > 0 ? zone - 1 : 0;
 	text = get_items(&reader, anchor, count);
-	if (reader.failed || text != (size_t) (reader.end - reader.at))
+	if (reader.failed || text + anchor->zone_bytes != (size_t) (reader.end - reader.at))
 		fault = "it does not have the size that it says";
 	else
 	{
 		if (text > 0)
 			memcpy(anchor->text, reader.at, text);
+		if (anchor->zone_bytes > 0)
+			memcpy(anchor->zone, reader.at + text, anchor->zone_bytes);
 		anchor->bytes = text;
 		anchor->start = start;
 		anchor->lo = start - front;

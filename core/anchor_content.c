@@ -13,46 +13,67 @@ char_bytes(const char *at)
 	return (unsigned char) *at == EMBED_MARK ? EMBED_BYTES : utf8_char_bytes((unsigned char) *at);
 }
 
+unsigned
+content_next(const char *content)
+{
+	return char_bytes(content);
+}
+
 size_t
 content_offset(const char *content, size_t bytes, bool ascii, int64_t units)
 {
-	const char *at = content;
-	const char *end = content + bytes;
-	int64_t		count = 0;
+	size_t	at = 0;
+	int64_t count = 0;
 
 	if (ascii)
 		return (uint64_t) units <= bytes ? (size_t) units : CONTENT_NOWHERE;
-	while (at < end && count < units)
+	while (at < bytes && count < units)
 	{
-		unsigned size = char_bytes(at);
+		unsigned size = char_bytes(content + at);
 
 		at += size;
 		count += size == 4 ? 2 : 1;
 	}
-	return count == units ? (size_t) (at - content) : CONTENT_NOWHERE;
+	return count == units ? at : CONTENT_NOWHERE;
+}
+
+int64_t
+content_units(const char *content, size_t bytes)
+{
+	size_t	at = 0;
+	int64_t count = 0;
+
+	while (at < bytes)
+	{
+		unsigned size = char_bytes(content + at);
+
+		at += size;
+		count += size == 4 ? 2 : 1;
+	}
+	return count;
 }
 
 bool
 content_check(const char *content, size_t bytes, int64_t *units)
 {
-	const char *at = content;
-	const char *end = content + bytes;
+	size_t at = 0;
 
 	*units = 0;
-	while (at < end)
+	while (at < bytes)
 	{
-		const char *mark = memchr(at, EMBED_MARK, (size_t) (end - at));
+		const char *mark = memchr(content + at, EMBED_MARK, bytes - at);
+		size_t		until = mark != NULL ? (size_t) (mark - content) : bytes;
 		int64_t		more;
 
-		if (!utf8_check(at, (size_t) ((mark != NULL ? mark : end) - at), &more))
+		if (!utf8_check(content + at, until - at, &more))
 			return false;
 		*units += more;
 		if (mark == NULL)
 			return true;
-		if (end - mark < EMBED_BYTES)
+		if (bytes - until < EMBED_BYTES)
 			return false;
 		*units += 1;
-		at = mark + EMBED_BYTES;
+		at = until + EMBED_BYTES;
 	}
 	return true;
 }
@@ -60,10 +81,11 @@ content_check(const char *content, size_t bytes, int64_t *units)
 bool
 content_equal(const char *a, const char *b, size_t bytes)
 {
-	const char *end = a + bytes;
+	const char *end;
 
 	if (bytes == 0 || memcmp(a, b, bytes) == 0)
 		return true;
+	end = a + bytes;
 	while (a < end)
 	{
 		unsigned size = char_bytes(a);

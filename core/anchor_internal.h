@@ -18,8 +18,11 @@
 /* Byte offset of a unit offset, CONTENT_NOWHERE between the halves of a pair. */
 size_t content_offset(const char *content, size_t bytes, bool ascii, int64_t units);
 /* Hostile bytes: well-formed, and how many units. */
-bool content_check(const char *content, size_t bytes, int64_t *units);
-bool content_equal(const char *a, const char *b, size_t bytes);
+bool	content_check(const char *content, size_t bytes, int64_t *units);
+bool	content_equal(const char *a, const char *b, size_t bytes);
+int64_t content_units(const char *content, size_t bytes);
+/* Bytes of the character or embed that begins there. */
+unsigned content_next(const char *content);
 /* The inserts ops[0 ... count-1] as content; a single text is pointed to, not copied. */
 CollabStatus content_of_ops(Arena *arena, const DeltaOp *ops, uint32_t count, AnchorHunk *out,
 							CollabError *err) COLLAB_MUST_CHECK;
@@ -68,6 +71,11 @@ struct Anchor
 	char  *text; /* of all items, one behind the other */
 	size_t bytes;
 	size_t text_capacity;
+
+	bool   zone_known; /* else `zone` is empty, whatever stands there */
+	char  *zone;	   /* text of others: [lo, start), then [end, hi) */
+	size_t zone_bytes;
+	size_t zone_capacity;
 };
 
 static inline int64_t
@@ -98,6 +106,32 @@ uint32_t anchor_cut_alive(Anchor *anchor, int64_t units);
 /* After each hunk: neighbours merged, what is no use any more dropped, bounds kept, the zone closed where nothing is deleted. */
 void anchor_settle(Anchor *anchor);
 
+/* ---- text of others; positions count its units from lo on, those of the range left out ---- */
+
+bool   anchor_zone_reserve(Anchor *anchor, size_t bytes) COLLAB_MUST_CHECK;
+void   anchor_zone_forget(Anchor *anchor);
+size_t anchor_zone_offset(const Anchor *anchor, int64_t units);
+/* Where there is room; too much of it is not known any more. */
+void anchor_zone_insert(Anchor *anchor, int64_t at, const AnchorHunk *hunk, int64_t from, int64_t to);
+void anchor_zone_remove(Anchor *anchor, int64_t from, int64_t to);
+/* The embed there was edited. */
+void anchor_zone_touch(Anchor *anchor, int64_t at);
+
+/* Units of it in front of the range. */
+static inline int64_t
+anchor_zone_front(const Anchor *anchor)
+{
+	return anchor->start - anchor->lo;
+}
+
+static inline int64_t
+anchor_zone_units(const Anchor *anchor)
+{
+	return anchor_zone_front(anchor) + anchor->hi - anchor_end(anchor);
+}
+
+/* ---- what returns ---- */
+
 /* The items that an insertion at one place may bring back. */
 typedef struct AnchorGroup
 {
@@ -112,5 +146,21 @@ typedef struct AnchorGroup
  * of them was inside the range. False: it repeats none.
  */
 bool anchor_match(Anchor *anchor, AnchorGroup group, const AnchorHunk *hunk);
+
+/* Text of others, part of the zone. */
+typedef struct AnchorZone
+{
+	const char *content;
+	size_t		bytes;
+	int64_t		hint;	   /* unit at which the text is expected */
+	bool		rewritten; /* by a change that did more than to insert something */
+} AnchorZone;
+
+/*
+ * The same for what stands in the zone: all that is missing there, and where it was rewritten any part of that.
+ * `from`, `units`: where.
+ */
+bool anchor_match_zone(Anchor *anchor, AnchorGroup group, const AnchorZone *zone, int64_t *from,
+					   int64_t *units);
 
 #endif

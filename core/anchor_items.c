@@ -262,8 +262,16 @@ anchor_settle(Anchor *anchor)
 	keep_bounds(anchor);
 	drop_useless(anchor);
 	merge_alive(anchor);
-	if (anchor_first_alive(anchor) == 0)
-		anchor->lo = anchor->start;
 	if (anchor_behind_alive(anchor) == anchor->count)
+	{
+		anchor_zone_remove(anchor, anchor_zone_front(anchor), anchor_zone_units(anchor));
 		anchor->hi = anchor_end(anchor);
+	}
+	if (anchor_first_alive(anchor) == 0)
+	{
+		anchor_zone_remove(anchor, 0, anchor_zone_front(anchor));
+		anchor->lo = anchor->start;
+	}
+	if (anchor_zone_units(anchor) == 0)
+		anchor->zone_known = true;
 }

@@ -12,6 +12,7 @@ typedef struct Choice
 	uint32_t to;	/* exclusive */
 	uint64_t first; /* deaths, inclusive */
 	uint64_t last;
+	bool	 of_range; /* not what was deleted outside */
 } Choice;
 
 typedef struct Death
@@ -24,8 +25,8 @@ typedef struct Death
 static bool
 is_chosen(const AnchorItem *item, uint32_t i, const Choice *choice)
 {
-	return item->kind != ITEM_ALIVE && i >= choice->from && i < choice->to && item->death >= choice->first &&
-		   item->death <= choice->last;
+	return item->kind != ITEM_ALIVE && !(choice->of_range && item->kind == ITEM_OUTSIDE) &&
+		   i >= choice->from && i < choice->to && item->death >= choice->first && item->death <= choice->last;
 }
 
 /* Whether these items, in order, are exactly what is inserted. `known`, `unknown`: units of them that were inside. */
@@ -167,6 +168,103 @@ match_neighbours(Anchor *anchor, const AnchorGroup *group, uint64_t newest, cons
 	}
 	return false;
 }
+
+/* ---- in text that is there ---- */
+
+/*
+ * Whether the chosen items' texts stand at an offset, one behind the other. `first` is the first of them, its text
+ * begins at `stored`. Returns their bytes; 0: they do not.
+ */
+static size_t
+stands_at(const Anchor *anchor, const Choice *choice, uint32_t first, size_t stored, const AnchorZone *zone,
+		  size_t offset)
+{
+	size_t	 begin = offset;
+	uint32_t i;
+
+	for (i = first; i < choice->to; i++)
+	{
+		const AnchorItem *item = &anchor->items[i];
+
+		if (is_chosen(item, i, choice))
+		{
+			if (!item->known || item->bytes > zone->bytes - offset ||
+				!content_equal(anchor->text + stored, zone->content + offset, item->bytes))
+				return 0;
+			offset += item->bytes;
+		}
+		stored += item->bytes;
+	}
+	return offset - begin;
+}
+
+/*
+ * Where they stand, if it is clear: in the place where they are expected, or in one only. Typed once more they count
+ * only as a whole.
+ */
+static bool
+find_in_zone(Anchor *anchor, const Choice *choice, const AnchorZone *zone, int64_t *from, int64_t *units)
+{
+	uint32_t first = choice->from;
+	size_t	 offset = 0;
+	int64_t	 at = 0;
+	int		 places = 0;
+	size_t	 stored;
+	uint32_t i;
+
+	while (first < choice->to && !is_chosen(&anchor->items[first], first, choice))
+		first++;
+	stored = anchor_text_offset(anchor, first);
+	while (first < choice->to && offset < zone->bytes)
+	{
+		size_t	bytes = stands_at(anchor, choice, first, stored, zone, offset);
+		int64_t length = content_units(zone->content + offset, bytes);
+		size_t	next = content_next(zone->content + offset);
+
+		if (length > 1 && (zone->rewritten || bytes == zone->bytes))
+		{
+			*from = at;
+			*units = length;
+			places++;
+			if (at == zone->hint)
+			{
+				places = 1;
+				break;
+			}
+		}
+		at += content_units(zone->content + offset, next);
+		offset += next;
+	}
+	if (places != 1)
+		return false;
+	for (i = 0; i < anchor->count; i++)
+		anchor->items[i].chosen = is_chosen(&anchor->items[i], i, choice);
+	return true;
+}
+
+bool
+anchor_match_zone(Anchor *anchor, AnchorGroup group, const AnchorZone *zone, int64_t *from, int64_t *units)
+{
+	Choice	 choice = {group.from, group.to, 1, UINT64_MAX, true};
+	Death	 deaths[ANCHOR_ITEMS_MAX];
+	uint32_t count;
+	uint32_t i;
+
+	if (find_in_zone(anchor, &choice, zone, from, units))
+		return true;
+	if (!zone->rewritten)
+		return false;
+	count = list_deaths(anchor, &group, deaths);
+	for (i = 0; i < count; i++)
+	{
+		choice.first = choice.last = deaths[i].death;
+		if (deaths[i].of_range && find_in_zone(anchor, &choice, zone, from, units))
+			return true;
+	}
+	return false;
+}
+
+/* ---- in text that is inserted ---- */
 
 bool
 anchor_match(Anchor *anchor, AnchorGroup group, const AnchorHunk *hunk)

@@ -278,6 +278,70 @@ test_undo_of_several(void **state)
 	anchor_free(s.anchor);
 }
 
+/* The undo of a replacement may keep what both texts have, and puts in the rest. */
+static void
+test_undo_that_keeps_letters(void **state)
+{
+	Scene s = scene(*state, "The [brown] fox");
+
+	change(&s, "[{\"retain\":4},{\"insert\":\"crow\"},{\"delete\":5}]");
+	assert_seen(&s, "The crow| fox");
+	change(&s, "[{\"retain\":4},{\"insert\":\"b\"},{\"delete\":1},{\"retain\":3},{\"insert\":\"n\"}]");
+	assert_seen(&s, "The [brown] fox");
+	/* beside what somebody else has put there */
+	change(&s, "[{\"retain\":4},{\"insert\":\"crow\"},{\"delete\":5}]");
+	change(&s, "[{\"retain\":8},{\"insert\":\"REST\"}]");
+	change(&s, "[{\"retain\":4},{\"insert\":\"b\"},{\"delete\":1},{\"retain\":3},{\"insert\":\"n\"}]");
+	assert_seen(&s, "The [brown]REST fox");
+	/* a longer word has it in itself */
+	change(&s, "[{\"retain\":4},{\"insert\":\"brownish\"},{\"delete\":5}]");
+	assert_seen(&s, "The [brown]ishREST fox");
+	/* at an edge */
+	change(&s, "[{\"retain\":2},{\"insert\":\"at\"},{\"delete\":4}]");
+	assert_seen(&s, "That[own]ishREST fox");
+	change(&s, "[{\"retain\":2},{\"insert\":\"e br\"},{\"delete\":2}]");
+	assert_seen(&s, "The [brown]ishREST fox");
+	change(&s, "[{\"retain\":7},{\"delete\":2}]");
+	change(&s, "[{\"retain\":7},{\"insert\":\"nn\"}]");
+	assert_seen(&s, "The [bro]nnishREST fox");
+	change(&s, "[{\"retain\":7},{\"insert\":\"w\"},{\"retain\":1},{\"delete\":1}]");
+	assert_seen(&s, "The [brown]ishREST fox");
+	anchor_free(s.anchor);
+
+	/* typed again, it is that as a whole, not where another text has it in itself */
+	s = scene(*state, "<[cat]>");
+	change(&s, "[{\"retain\":1},{\"delete\":3}]");
+	change(&s, "[{\"retain\":1},{\"insert\":\"c\"}]");
+	change(&s, "[{\"retain\":2},{\"insert\":\"a\"}]");
+	assert_seen(&s, "<ca|>");
+	change(&s, "[{\"retain\":3},{\"insert\":\"t\"}]");
+	assert_seen(&s, "<[cat]>");
+	change(&s, "[{\"retain\":1},{\"delete\":3}]");
+	change(&s, "[{\"retain\":1},{\"insert\":\"a con\"}]");
+	change(&s, "[{\"retain\":6},{\"insert\":\"cat\"}]");
+	change(&s, "[{\"retain\":1},{\"insert\":\"x\"}]");
+	assert_seen(&s, "<xa con[cat]>");
+	anchor_free(s.anchor);
+}
+
+/* A save that writes the whole text anew. */
+static void
+test_rewritten(void **state)
+{
+	Scene s = scene(*state, "the cat and [the] dog");
+
+	/* in its place */
+	change(&s, "[{\"insert\":\"the cat and the dog and the mouse\"},{\"delete\":19}]");
+	assert_seen(&s, "the cat and [the] dog and the mouse");
+	/* elsewhere, but twice: better none than the wrong one */
+	change(&s, "[{\"insert\":\"And so the cat and the mouse\"},{\"delete\":33}]");
+	assert_seen(&s, "And so the cat and the mouse|");
+	/* elsewhere, once */
+	change(&s, "[{\"insert\":\"And so the mouse\"},{\"delete\":28}]");
+	assert_seen(&s, "And so [the] mouse");
+	anchor_free(s.anchor);
+}
+
 /* A word typed in place of another is not an undo, although letters are the same. */
 static void
 test_retyped(void **state)
@@ -837,6 +901,8 @@ main(void)
 		arena_test(test_undo_at_edges),
 		arena_test(test_insert_where_deleted),
 		arena_test(test_undo_of_several),
+		arena_test(test_undo_that_keeps_letters),
+		arena_test(test_rewritten),
 		arena_test(test_retyped),
 		arena_test(test_returns_in_any_order),
 		arena_test(test_embeds),

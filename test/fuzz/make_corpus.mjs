@@ -76,8 +76,9 @@ save('wire', [
 const packed = (...parts) => Buffer.concat(parts.map((p) => Buffer.from(p)));
 const anchors = [
   packed([1, 10, 0, 0, 1, 0x0c, 3], 'fox'),
-  packed([1, 4, 2, 0, 3, 2, 6, 0, 0x0d, 6, 0, 0x0c, 3], 'brown fox'),
-  packed([1, 7, 3, 5, 2, 0x05, 2, 5, 0, 2, 4, 1], 'é漢'),
+  packed([1, 4, 2, 0, 0, 3, 2, 6, 0, 0x0d, 6, 0, 0x0c, 3], 'brown fox'),
+  packed([1, 4, 4, 0, 5, 1, 0x0d, 5, 0], 'browncrow'),
+  packed([1, 7, 3, 5, 0, 2, 0x05, 2, 5, 0, 2, 4, 1], 'é漢'),
   packed([1, 0, 0, 0, 3, 0x0c, 1, 0x0d, 2, 0, 0x0c, 1], 'abcd'),
   packed([1, 5, 0, 0, 1, 0x04, 2, 10], 'a', [255, 1, 2, 3, 4, 5, 6, 7, 8]),
   packed([1, 200, 1, 0, 0, 0]), packed([1, 0, 0, 0, 1, 0, 0xa0, 0x8d, 6]),
