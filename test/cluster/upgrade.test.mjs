@@ -1,6 +1,7 @@
 /* ALTER EXTENSION collab UPDATE from 0.1.0: the same catalog as a fresh installation, the same documents, and nothing broken in between. */
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database, projectDir, startCluster } from '../lib/cluster.mjs';
@@ -109,7 +110,7 @@ test('before the update the new library works on the old schema', () =>
 	db.sql('DROP ROLE between_app');
 	/* what is new is not there, and says so */
 	assert.throws(() => db.sql(`SELECT * FROM collab.verify_all()`), /42883/);
-	assert.doesNotMatch(cluster.logTail(1 << 20), /\b(PANIC|TRAP|was terminated by signal)\b/);
+	assert.doesNotMatch(cluster.logTail(1 << 20), /\b(PANIC|TRAP|WARNING|was terminated by signal|background worker "collab)\b/);
 });
 
 test('documents come through the update as they were, and live on', () =>
@@ -149,4 +150,21 @@ test('an update while the workers run and sessions stay open', async () =>
 	assert.equal(await app.query(`SELECT count(*) FROM collab.events WHERE checksum IS NOT NULL`), '1');
 	assert.equal(await app.query('SELECT * FROM collab.verify_all()'), '');
 	await app.close();
+});
+
+test('a dump that 0.1.0 made is restored into this version', () =>
+{
+	const db = oldDatabase('dumped');
+	fill(db);
+	const before = db.sql(PORTRAIT);
+	const script = execFileSync(join(cluster.bin, 'pg_dump'), ['-d', db.conninfo()], { encoding: 'utf8', maxBuffer: 1 << 30, cwd: '/' });
+	cluster.sql('CREATE DATABASE restored TEMPLATE template0');
+	cluster.sql(script, { database: 'restored' });
+	const restored = new Database(cluster, 'restored');
+	restored.sql(roles);
+	assert.notEqual(restored.sql(`SELECT extversion FROM pg_extension WHERE extname = 'collab'`), OLD);
+	assert.equal(restored.sql(PORTRAIT), before);
+	assert.equal(restored.sql('SELECT * FROM collab.verify_all()'), '');
+	restored.sql(`SELECT collab.fold('typed')`);
+	assert.equal(restored.sql('SELECT * FROM collab.verify_all()'), '');
 });
