@@ -11,8 +11,6 @@
 /* Documents asked for at once, and objects deleted before documents get their turn again. */
 #define DOCUMENTS_PER_ROUND "1000"
 #define GARBAGE_PER_ROUND "1000"
-/* While another archiver has the duty, or the store does not work. */
-#define PAUSE_MS 5000
 
 typedef enum Outcome
 {
@@ -313,11 +311,11 @@ archive_run(Duty *duty)
 		int skipped = 0;
 
 		if (!duty_take(duty, "archive", &mine))
-			stop_sleep(duty->config->thaw_interval_ms);
-		else if (!mine)
-			stop_sleep(PAUSE_MS);
+			continue;
+		if (!mine)
+			stop_sleep(DUTY_PAUSE_MS);
 		else if (work(duty, &skipped) == OUTCOME_FAILED)
-			stop_sleep(stop_backoff(PAUSE_MS, 0, PAUSE_MS));
+			stop_sleep(stop_backoff(DUTY_PAUSE_MS, 0, DUTY_PAUSE_MS));
 		else
 			stop_sleep(duty->config->archive_interval_ms);
 	}

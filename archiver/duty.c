@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stop.h"
+
 bool
 duty_init(Duty *duty, const Config *config, const char *name)
 {
@@ -44,6 +46,8 @@ duty_take(Duty *duty, const char *name, bool *mine)
 	if (pg_run(duty->pg, "SELECT collab.archiver_duty($1)", 1, args) != PG_OK)
 	{
 		duty_log_sql(duty, "cannot take the duty");
+		/* no function, no privilege: somebody has to do something first */
+		stop_sleep(DUTY_PAUSE_MS);
 		return false;
 	}
 	*mine = pg_bool(duty->pg, 0, 0);

@@ -6,6 +6,9 @@
 #include "sha256.h"
 #include "store.h"
 
+/* Between two attempts at what only somebody else can mend. */
+#define DUTY_PAUSE_MS 5000
+
 /* Each duty has a thread, a connection and a store of its own: a slow upload keeps nobody waiting who reads. */
 typedef struct Duty
 {
@@ -19,7 +22,7 @@ typedef struct Duty
 bool duty_init(Duty *duty, const Config *config, const char *name);
 void duty_free(Duty *duty);
 
-/* Connected, and this session has the duty: `mine` is false where another has it. */
+/* Connected, and this session has the duty: `mine` is false where another has it. False: not now; it has paused. */
 bool duty_take(Duty *duty, const char *name, bool *mine);
 
 /* Logs why the last statement failed. */

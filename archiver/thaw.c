@@ -102,6 +102,7 @@ serve(Duty *duty)
 			   NULL) != PG_OK)
 	{
 		duty_log_sql(duty, "cannot ask who waits");
+		stop_sleep(DUTY_PAUSE_MS);
 		return false;
 	}
 	wanted = read_wanted(duty->pg, &count);
@@ -129,10 +130,7 @@ thaw_run(Duty *duty)
 	while (!stop_requested())
 	{
 		if (!duty_take(duty, "thaw", &mine))
-		{
-			stop_sleep(duty->config->thaw_interval_ms);
 			continue;
-		}
 		if (!serve(duty))
 			stop_sleep(FAILURE_PAUSE_MS);
 		if (now_ms() - expired_at >= EXPIRE_EVERY_MS && pg_ready(duty->pg))

@@ -93,3 +93,23 @@ test('S3 with a prefix, a session token and another region', async () =>
 	assert.ok(store.requests.some((r) => r.key.startsWith('team/history/v1/')));
 	await store.stop();
 });
+
+test('S3 over TLS: whose certificate nobody vouches for is not spoken to', async () =>
+{
+	const key = join(stand.dir, 'key.pem');
+	const cert = join(stand.dir, 'cert.pem');
+	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert,
+		'-days', '2', '-subj', '/CN=cold', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'pipe' });
+	const store = await stand.s3({ name: 'tls', tls: { key: readFileSync(key), cert: readFileSync(cert) } });
+	const id = stand.document({ megabytes: 1 });
+	const distrusting = stand.archiver(store);
+	assert.equal((await distrusting.once()).code, 1);
+	assert.match(distrusting.log, /PUT[^\n]*certificate/i);
+	assert.deepEqual(store.requests, []);
+	const digest = await stand.digest(id);
+	const archiver = await stand.archiver(store, { config: { s3_ca_file: cert } }).start();
+	await eventually(() => stand.count('archives', `doc = collab.document_key('${id}')`) === 1, { what: 'archived', timeout: 20000 });
+	assert.equal(await stand.digest(id), digest);
+	await archiver.stop();
+	await store.stop();
+});

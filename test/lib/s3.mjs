@@ -1,10 +1,11 @@
 /*
  * A strict stand-in for an S3-compatible store: it recomputes every signature with npm's aws4, checks what was signed
- * against what arrived, keeps objects in a directory, and misbehaves on demand.
+ * against what arrived, keeps objects in a directory, and misbehaves on demand. `tls` ({key, cert}): over HTTPS.
  */
 import aws4 from 'aws4';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -52,9 +53,9 @@ const escapeXml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;'
 export class S3
 {
 	constructor({ dir, bucket = 'cold', accessKeyId = 'AKTEST', secretAccessKey = 'secret/with+signs=', sessionToken = null,
-		region = 'us-east-1', pageSize = 1000 })
+		region = 'us-east-1', pageSize = 1000, tls = null })
 	{
-		Object.assign(this, { dir, bucket, accessKeyId, secretAccessKey, sessionToken, region, pageSize });
+		Object.assign(this, { dir, bucket, accessKeyId, secretAccessKey, sessionToken, region, pageSize, tls });
 		this.requests = []; /* {method, key, status, code} */
 		this.faults = [];
 		this.sockets = new Set();
@@ -63,7 +64,8 @@ export class S3
 
 	async start()
 	{
-		this.server = createServer((req, res) => this.#serve(req, res));
+		const serve = (req, res) => this.#serve(req, res);
+		this.server = this.tls ? createTlsServer(this.tls, serve) : createServer(serve);
 		this.server.on('connection', (socket) =>
 		{
 			this.sockets.add(socket);
@@ -83,7 +85,7 @@ export class S3
 
 	get endpoint()
 	{
-		return `http://127.0.0.1:${this.port}`;
+		return `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
 	}
 
 	/* What the archiver needs to know, and the environment that holds its credentials. */
