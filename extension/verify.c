@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "errors.h"
+#include "hash.h"
 #include "lock.h"
 #include "owner_sql.h"
 #include "read.h"
@@ -228,6 +229,9 @@ verify_document(Verification *v)
 	v->head = 0;
 	/* The event that history begins with may be a row. */
 	v->folded = v->document.first_version - 1;
+	if (collab_doc_key(v->document.doc_id, strlen(v->document.doc_id)) != v->document.key)
+		verify_report(v, "documents", VERIFY_NO_VERSION,
+					  "the document's key is " INT64_FORMAT ", which is not that of its id", v->document.key);
 	verify_step(v, "events", find_head, NULL);
 	verify_segments(v);
 	verify_tables(v, verify_events(v));

@@ -1,12 +1,15 @@
-/* verify_orphans.c - rows of documents that are not there: found by verify_all(), because no document leads to them. */
+/* verify_orphans.c - what no document leads to, for verify_all(): rows of documents that are not there, names of users. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 
+#include "hash.h"
 #include "owner_sql.h"
 #include "verify.h"
+
+/* ---- rows of documents ---- */
 
 /* Tables whose column doc is the key of a document, and stands first in their primary key. */
 static const char *const tables[] = {
@@ -57,10 +60,34 @@ check_table(Verification *v, void *arg)
 	}
 }
 
+/* ---- users ---- */
+
+/* A key is the hash of a name; what differs is found in a pass over all of them. */
+static void
+check_user(Verification *v, HeapTuple row, TupleDesc desc, void *arg)
+{
+	int64 key = verify_int64(row, desc, 1);
+	bool  isnull;
+	text *name = DatumGetTextPP(SPI_getbinval(row, desc, 2, &isnull));
+
+	if (collab_user_key(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != key)
+		verify_report(v, "users", VERIFY_NO_VERSION,
+					  "the name of user " INT64_FORMAT " is not the one with that key", key);
+}
+
+static void
+check_users(Verification *v, void *arg)
+{
+	verify_rows(v, "SELECT key, user_id FROM collab.users WHERE $1 OPERATOR(pg_catalog.=) $1", check_user,
+				NULL);
+}
+
 void
 verify_orphans(Verification *v)
 {
 	int i;
+
+	verify_step(v, "users", check_users, NULL);
 
 	for (i = 0; i < (int) lengthof(tables); i++)
 		if (strcmp(tables[i], "thawed") != 0 || !RecoveryInProgress())

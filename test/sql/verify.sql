@@ -114,6 +114,13 @@ UPDATE events SET clock = clock + 1 WHERE doc = doc() AND version = 62;
 SELECT * FROM verify_all() WHERE doc_id IS NULL OR doc_id LIKE 'verified%';
 ROLLBACK;
 SELECT * FROM verify('verified');
+BEGIN;
+ALTER TABLE users DROP CONSTRAINT users_key_check;
+ALTER TABLE documents DROP CONSTRAINT documents_key_check;
+UPDATE users SET user_id = 'bobb' WHERE user_id = 'bob';
+UPDATE documents SET doc_id = 'verifiee' WHERE doc_id = 'verified';
+SELECT * FROM verify_all() WHERE part IN ('users', 'documents');
+ROLLBACK;
 
 -- for nobody but those who answer for the data
 CREATE ROLE verify_stranger;
