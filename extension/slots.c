@@ -236,6 +236,12 @@ detach(int code, Datum arg)
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	expelled = post->leave;
+	LWLockRelease(slot->lock);
+	/* Before the next one can come. */
+	if (at_leave != NULL)
+		at_leave(slot_attached, expelled);
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	post->pid = 0;
 	post->latch = NULL;
 	post->leave = false;
@@ -260,8 +266,6 @@ detach(int code, Datum arg)
 		post->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), mourn(post));
 	}
 	LWLockRelease(slot->lock);
-	if (at_leave != NULL)
-		at_leave(slot_attached, expelled);
 	if (giving_back)
 		give_back(slot);
 	slot_wake_launcher();

@@ -277,8 +277,6 @@ settle_down(int slot, Oid database, Oid role)
 
 	/* All that it writes can be made again from events. */
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
-	/* While it waits for the cold store nobody's text is kept. */
-	SetConfigOption("collab.thaw_timeout", "3s", PGC_USERSET, PGC_S_OVERRIDE);
 	/* Every transaction looks again when it has its lock, whatever the database's default is. */
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);

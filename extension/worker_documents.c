@@ -48,6 +48,7 @@ static int64	   look_after;	  /* keys up to this one are done */
 static bool		   look_from_min; /* not even the lowest */
 static TimestampTz look_started;
 static int64	   look_busy_us; /* what it has taken so far */
+static TimestampTz look_step_next;
 static TimestampTz look_next = TIMESTAMP_NOW;
 
 static DirtyTaken taken;
@@ -182,6 +183,7 @@ look_begin(void)
 	look_from_min = true;
 	look_started = GetCurrentTimestamp();
 	look_busy_us = 0;
+	look_step_next = 0;
 }
 
 static void
@@ -246,6 +248,7 @@ static void
 look_step(void)
 {
 	TimestampTz start = GetCurrentTimestamp();
+	int64		busy_us;
 	int64		keys[LOOK_BATCH];
 	int			count;
 	int			i;
@@ -263,7 +266,10 @@ look_step(void)
 	if (count > 0)
 		look_after = keys[count - 1];
 	look_from_min = false;
-	look_busy_us += GetCurrentTimestamp() - start;
+	busy_us = GetCurrentTimestamp() - start;
+	look_busy_us += busy_us;
+	/* Half of the time is others'. */
+	look_step_next = start + 2 * busy_us;
 	if (count < LOOK_BATCH)
 		look_end();
 }
@@ -331,8 +337,9 @@ documents_gather(void)
 		take(now);
 	if (!looking && look_next <= now)
 		look_begin();
-	if (looking)
+	/* Further away than any step takes: the clock was set back. */
+	if (looking && (look_step_next <= now || look_step_next > now + USECS_PER_MINUTE))
 		look_step();
-	due = looking ? TIMESTAMP_NOW : look_next;
+	due = looking ? look_step_next : look_next;
 	return Min(due, take_next);
 }
