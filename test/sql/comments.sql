@@ -156,18 +156,31 @@ SELECT body FROM collab.comments('split');
 ROLLBACK;
 SELECT body FROM collab.comments('split');
 
--- far behind: whoever comments carries the others along, and each version still shows what it did
+-- far behind: whoever comments, or the worker before that, carries the others along, and each version still shows what it did
 SELECT collab.create_document('far', 'start middle end');
 SELECT collab.add_comment('far', 6, 12, 'middle') IS NOT NULL AS added;
 SELECT count(collab.insert_text('far', 6, 'x')) FROM generate_series(1, 700) i;
 SELECT count(collab.delete_text('far', 6, 1)) FROM generate_series(1, 699) i;
-SELECT anchor_version, origin IS NULL AS at_origin FROM collab.comments WHERE doc = collab.document_key('far');
 SELECT * FROM pg_temp.shown('far');
 SELECT collab.add_comment('far', 0, 5, 'start') IS NOT NULL AS added;
-SELECT origin_version, anchor_version, origin IS NULL AS at_origin FROM collab.comments WHERE doc = collab.document_key('far') ORDER BY 1;
+SELECT origin_version, anchor_version > 1000 AS carried, origin IS NULL AS at_origin FROM collab.comments WHERE doc = collab.document_key('far') ORDER BY 1;
 SELECT * FROM pg_temp.shown('far');
 SELECT * FROM pg_temp.shown('far', 1);
 SELECT "from", "to", state FROM collab.comments('far', 701);
+
+-- in compressed history it is the same
+SELECT collab.fold('far') >= 0 AS folded;
+SELECT * FROM pg_temp.shown('far');
+SELECT * FROM pg_temp.shown('far', 1);
+SELECT "from", "to", state FROM collab.comments('far', 701);
+
+-- in one transaction with what it is about
+BEGIN;
+SELECT collab.insert_text('split', 0, 'zero ');
+SELECT collab.add_comment('split', 0, 4, 'zero') IS NOT NULL AS added;
+SELECT quote, "from", "to" FROM collab.comments('split');
+ROLLBACK;
+SELECT quote FROM collab.comments('split');
 
 -- a range that is broken is reported and shown as one that lost its text
 UPDATE collab.comments SET id = '00000000-0000-4000-8000-000000000002', anchor = set_byte(anchor, 2, get_byte(anchor, 2) # 1) WHERE doc = collab.document_key('late');
