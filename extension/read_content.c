@@ -186,6 +186,27 @@ replay_events(const DocumentRow *document, const ReadTarget *target, Snapshot sn
 			 target->version, document->doc_id, out->version);
 }
 
+/*
+ * Where history was deleted, the snapshot that it begins with is all there is of it. Without it nothing can be read
+ * any more, which is another thing than to ask for a version that was deleted.
+ */
+static void
+check_start(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, const Start *start)
+{
+	DocumentRow now;
+
+	if (start->found || target->until != DT_NOEND || !store_document_by_key(document->key, snapshot, &now) ||
+		now.first_version == 0 || target->version < now.first_version)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATA_CORRUPTED),
+		 errmsg("content of document \"%s\" is lost at version " INT64_FORMAT ", where its history begins",
+				document->doc_id, now.first_version),
+		 errdetail("The snapshot of that version is broken or missing, and the events before it were deleted."),
+		 errhint("Restore the document from a backup.")));
+}
+
 static void
 content_from(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, Start *start,
 			 ReadContent *out)
@@ -193,6 +214,7 @@ content_from(const DocumentRow *document, const ReadTarget *target, Snapshot sna
 	MemoryContext old;
 	size_t		  weight;
 
+	check_start(document, target, snapshot, start);
 	out->context = AllocSetContextCreate(CurrentMemoryContext, "collab read content", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(out->context);
 	weight = begin_content(document, start, out);

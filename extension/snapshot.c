@@ -224,11 +224,13 @@ report(const SnapshotRow *row)
 	reported[nreported % REPORTED_MAX].doc = row->doc;
 	reported[nreported % REPORTED_MAX].version = row->version;
 	nreported++;
-	ereport(WARNING,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("snapshot of version " INT64_FORMAT " of the document with key " INT64_FORMAT " is broken",
-					row->version, row->doc),
-			 errdetail("It is not used; the content is rebuilt from an older one and the events after it.")));
+	ereport(
+		WARNING,
+		(errcode(ERRCODE_DATA_CORRUPTED),
+		 errmsg("snapshot of version " INT64_FORMAT " of the document with key " INT64_FORMAT " is broken",
+				row->version, row->doc),
+		 errdetail(
+			 "It is not used; content is rebuilt from an older one and the events after it, if they are there.")));
 	dirty_note_suspect(row->doc);
 }
 

@@ -92,11 +92,16 @@ forget_idle(void)
 static WorkerDocument *
 find(int64 key)
 {
+	static long		limit = DOCUMENTS_MAX;
 	WorkerDocument *document;
 	bool			found;
 
-	if (hash_get_num_entries(documents) >= DOCUMENTS_MAX)
+	/* Where most of them wait for something it is not worth looking again soon. */
+	if (hash_get_num_entries(documents) >= limit)
+	{
 		forget_idle();
+		limit = Max(DOCUMENTS_MAX, 2 * hash_get_num_entries(documents));
+	}
 	document = hash_search(documents, &key, HASH_ENTER, &found);
 	if (!found)
 	{

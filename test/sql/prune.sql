@@ -82,6 +82,17 @@ SELECT left(collab.text('prune'), 20) AS text;
 SELECT collab.fold('prune');
 SELECT * FROM prune_tiers;
 
+-- Without the snapshot that history begins with nothing is left of the document. That is no version that was deleted.
+BEGIN;
+DELETE FROM collab.snapshots WHERE doc = collab.document_key('prune');
+SAVEPOINT before;
+SELECT collab.text('prune');
+ROLLBACK TO before;
+SELECT collab.document('prune', (SELECT first_version FROM collab.documents WHERE doc_id = 'prune'));
+ROLLBACK TO before;
+SELECT collab.document('prune', 1);
+ROLLBACK;
+
 -- A prune that is rolled back leaves everything.
 SELECT collab.set_retention('prune', NULL, '0');
 BEGIN;
