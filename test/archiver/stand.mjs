@@ -101,7 +101,10 @@ export class Stand
 			SELECT v, md5(collab.document('${id}', v)::text) FROM unnest(ARRAY[${versions}]) v;
 			SELECT md5(string_agg(concat_ws('|', version, event, site, clock, base_version, author, op::text, length), E'\\n' ORDER BY version))
 			FROM collab.events_since('${id}', 0);
-			SELECT count(*) FROM collab.events_since('${id}', ${head >> 1});`);
+			SELECT count(*) FROM collab.events_since('${id}', ${head >> 1});
+			SELECT md5(string_agg(h::text, E'\\n' ORDER BY first_version)) FROM collab.history('${id}') h;
+			SELECT md5(string_agg(b::text, E'\\n' ORDER BY "from")) FROM collab.blame('${id}') b;
+			SELECT md5(collab.diff('${id}', 1, ${head >> 1})::text);`);
 		return createHash('sha256').update(text).digest('hex');
 	}
 

@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/wire and DIR/anchor.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/segment, DIR/wire and DIR/anchor.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -56,6 +56,17 @@ save('algebra', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 10, (i * 3
 
 // The same for histories; damage to them is in the second half.
 save('chunk', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 4, ...Array.from({ length: 30 + 30 * i }, byte)])));
+
+// Objects of the cold store with 0 to 19 chunks; what is in these does not matter.
+const integers = (...values) => Buffer.concat(values.map(([bytes, value]) => {
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigInt64LE(BigInt(value));
+  return buffer.subarray(0, bytes);
+}));
+save('segment', Array.from({ length: 20 }, (_, i) => Buffer.concat([
+  Buffer.from('COLLABSG'), integers([4, 1], [4, i], [8, -5], [8, 1], [8, i], [8, 7]),
+  ...Array.from({ length: i }, (__, n) => Buffer.concat([integers([4, n + 1]), Buffer.alloc(n + 1, n)])),
+])));
 
 // Messages of a client, right and wrong.
 const event = '"base_version":45,"base_event":"77ab00112233ccff"';
