@@ -197,6 +197,28 @@ test_refuses(void **state)
 	buf_free(&out);
 }
 
+/* As many events as a chunk can hold, each of another editor. */
+static void
+test_full_chunk(void **state)
+{
+	Arena		*arena = *state;
+	CollabEvent	 first = typed(arena, 1, "[{\"insert\":\"a\"}]");
+	CollabEvent *events = arena_array(arena, CHUNK_MAX_EVENTS, sizeof(CollabEvent));
+	Buf			 chunk;
+	uint32_t	 i;
+
+	assert_non_null(events);
+	for (i = 0; i < CHUNK_MAX_EVENTS; i++)
+	{
+		events[i] = first;
+		events[i].version = i + 1;
+		events[i].site = i * INT64_C(7919);
+	}
+	pack(events, CHUNK_MAX_EVENTS, &chunk);
+	check_same(events, CHUNK_MAX_EVENTS, &chunk, 0);
+	buf_free(&chunk);
+}
+
 /* More ops than columns are for. */
 static void
 test_change_of_many_ops(void **state)
@@ -339,11 +361,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_any_history), arena_test(test_info),
-		arena_test(test_appends),			arena_test(test_typing_is_small),
-		arena_test(test_refuses),			arena_test(test_change_of_many_ops),
-		arena_test(test_large_text),		arena_test(test_every_flipped_bit),
-		arena_test(test_every_length),		cmocka_unit_test(test_damage_with_a_good_checksum),
+		cmocka_unit_test(test_any_history),
+		arena_test(test_info),
+		arena_test(test_appends),
+		arena_test(test_typing_is_small),
+		arena_test(test_refuses),
+		arena_test(test_full_chunk),
+		arena_test(test_change_of_many_ops),
+		arena_test(test_large_text),
+		arena_test(test_every_flipped_bit),
+		arena_test(test_every_length),
+		cmocka_unit_test(test_damage_with_a_good_checksum),
 	};
 
 	return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);
