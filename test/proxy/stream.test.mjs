@@ -316,15 +316,15 @@ test('another history: a snapshot with OT010', async () =>
 	}
 });
 
-test('a snapshot tells the highest clock of its user and site', async () =>
+test('a snapshot tells who has something pending the highest clock of his site', async () =>
 {
 	const id = stand.document();
 	const alice = await stand.socket(id, 'alice', { site: 5 });
 	alice.send(insert(alice, 41, 'x'));
 	await alice.next('ack');
-	for (const [user, site, clock] of [['alice', 5, 41], ['alice', 6, 0], ['bob', 5, 0]])
+	for (const [user, site, pending, clock] of [['alice', 5, 1, 41], ['alice', 6, 1, 0], ['bob', 5, 1, 0], ['alice', 5, 0, 0]])
 	{
-		const socket = await stand.socket(id, user, { site });
+		const socket = await stand.socket(id, user, { site, pending });
 		assert.equal(socket.messages.find((m) => m.type === 'snapshot').applied_clock, clock);
 	}
 });
