@@ -151,6 +151,7 @@ replay_events(const DocumentRow *document, const ReadTarget *target, Snapshot sn
 	EventScan  *scan = event_scan_begin(document, out->version + 1, target->version, false, snapshot);
 	int64		length = replay_length(out->replay);
 	CollabError err = {0};
+	StoredEvent last = {.version = 0};
 	StoredEvent event;
 	Arena		arena;
 
@@ -169,12 +170,16 @@ replay_events(const DocumentRow *document, const ReadTarget *target, Snapshot sn
 
 		out->version = event.version;
 		check_weight(document, out, &weight);
-		out->event = store_event_id(&event);
-		out->at = event.created_at;
-		length = event.length;
+		last = event;
 	}
 	event_scan_end(scan);
 	arena_free(&arena);
+	if (last.version > 0)
+	{
+		out->event = store_event_id(&last);
+		out->at = last.created_at;
+		length = last.length;
+	}
 
 	if (replay_length(out->replay) != length)
 		ereport(ERROR,
