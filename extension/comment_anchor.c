@@ -166,12 +166,12 @@ typedef struct AdvanceSql
 
 /*
  * The first range is kept when the other moves on: it is what shows the comment in the versions between. A comment
- * that somebody else has advanced meanwhile is left alone, and so is one that is broken.
+ * that somebody else is writing is left for later, and one that is broken is left alone.
  */
 static const AdvanceSql advance = {
 	"SELECT c.id, c.anchor_version, c.anchor FROM collab.comments c"
 	" WHERE c.doc OPERATOR(pg_catalog.=) $1 AND c.anchor_version OPERATOR(pg_catalog.<) $2"
-	" ORDER BY c.anchor_version",
+	" ORDER BY c.anchor_version FOR NO KEY UPDATE SKIP LOCKED",
 	"UPDATE collab.comments c SET anchor = $5, anchor_version = $2,"
 	" origin = CASE WHEN c.origin_version OPERATOR(pg_catalog.=) $4 THEN c.anchor ELSE c.origin END"
 	" WHERE c.doc OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3"
@@ -181,7 +181,8 @@ static const AdvanceSql advance = {
 static const AdvanceSql advance_origin = {
 	"SELECT c.id, c.origin_version, c.origin FROM collab.comments c"
 	" WHERE c.doc OPERATOR(pg_catalog.=) $1 AND c.origin_version OPERATOR(pg_catalog.<) $2"
-	" AND c.anchor_version OPERATOR(pg_catalog.>) $2 ORDER BY c.origin_version",
+	" AND c.anchor_version OPERATOR(pg_catalog.>) $2"
+	" ORDER BY c.origin_version FOR NO KEY UPDATE SKIP LOCKED",
 	"UPDATE collab.comments c SET origin = $5, origin_version = $2"
 	" WHERE c.doc OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3"
 	" AND c.origin_version OPERATOR(pg_catalog.=) $4"};
@@ -247,18 +248,33 @@ comment_advance(const DocumentRow *document, int64 version)
 	owner_sql_end(&frame);
 }
 
-/* Who adds a comment holds the row in share mode. */
+/*
+ * Who adds a comment holds the document's row in share mode, who writes one its row. False, only without `wait`: somebody
+ * does.
+ */
 static bool
-lock_out_comments(const DocumentRow *document, bool wait)
+lock_out_writers(const DocumentRow *document, int64 version, bool wait)
 {
-	Oid	  types[1] = {INT8OID};
-	Datum values[1] = {Int64GetDatum(document->key)};
+	Oid	   types[2] = {INT8OID, INT8OID};
+	Datum  values[2] = {Int64GetDatum(document->key), Int64GetDatum(version)};
+	uint64 all;
 
-	return owner_sql_execute(wait ? "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
-									" FOR NO KEY UPDATE"
-								  : "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
-									" FOR NO KEY UPDATE SKIP LOCKED",
-							 1, types, values, NULL, false, SPI_OK_SELECT) > 0;
+	if (owner_sql_execute(wait ? "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
+								 " FOR NO KEY UPDATE"
+							   : "SELECT 1 FROM collab.documents d WHERE d.key OPERATOR(pg_catalog.=) $1"
+								 " FOR NO KEY UPDATE SKIP LOCKED",
+						  1, types, values, NULL, false, SPI_OK_SELECT) == 0)
+		return false;
+	all = owner_sql_execute("SELECT 1 FROM collab.comments c WHERE c.doc OPERATOR(pg_catalog.=) $1"
+							" AND c.origin_version OPERATOR(pg_catalog.<) $2",
+							2, types, values, NULL, false, SPI_OK_SELECT);
+	return owner_sql_execute(
+			   wait ? "SELECT 1 FROM collab.comments c WHERE c.doc OPERATOR(pg_catalog.=) $1"
+					  " AND c.origin_version OPERATOR(pg_catalog.<) $2 FOR NO KEY UPDATE"
+					: "SELECT 1 FROM collab.comments c WHERE c.doc OPERATOR(pg_catalog.=) $1"
+					  " AND c.origin_version OPERATOR(pg_catalog.<) $2 FOR NO KEY UPDATE SKIP LOCKED",
+			   2, types, values, NULL, false, SPI_OK_SELECT) == all ||
+		   wait;
 }
 
 bool
@@ -274,7 +290,7 @@ comment_advance_floor(const DocumentRow *document, int64 version, bool wait)
 						errmsg("history cannot be deleted in a transaction of this isolation level"),
 						errhint("Use READ COMMITTED.")));
 	owner_sql_begin(&frame);
-	if (!lock_out_comments(document, wait))
+	if (!lock_out_writers(document, version, wait))
 	{
 		owner_sql_end(&frame);
 		return false;

@@ -50,14 +50,14 @@ extern void comment_anchors_close(CommentAnchors *anchors);
 extern int64 comment_lowest_version(int64 doc);
 
 /*
- * Writes the ranges of all comments that are stored at an earlier version as they are at this one. The document
- * at that version must still be readable from the version of the oldest comment on.
+ * Writes the ranges of all comments that are stored at an earlier version as they are at this one, but for those that
+ * somebody else is writing: it waits for nobody.
  */
 extern void comment_advance(const DocumentRow *document, int64 version);
 /*
  * The same before the history up to `version` is deleted: afterwards no comment needs anything of it. To be
  * called first in the transaction that deletes it and that raises first_version. False, only without `wait`: somebody
- * is adding a comment, which may be to an old version; try again later.
+ * is adding a comment, which may be to an old version, or writing one; try again later.
  */
 extern bool comment_advance_floor(const DocumentRow *document, int64 version, bool wait);
 
