@@ -69,7 +69,7 @@ test(`histories add up after ${SECONDS} s of everything at once (seed ${seed})`,
 		pgbench('undone', scripts.several[1], 2, 'ROLLBACK;'),
 	]);
 	console.log(`# transactions: ${Object.keys(scripts).concat('undone').map((name, i) => `${name} ${counts[i]}`).join(', ')}`);
-	assert.ok(counts.every((n) => n > 20), 'every kind took place');
+	assert.ok(counts.every((n) => n > 5), `every kind took place: ${counts}`);
 
 	assert.ok(Number(db.sql('SELECT sum(events) FROM collab.chunks')) > 100, 'events were folded');
 	assert.equal(db.sql('SELECT * FROM collab.verify_all()'), '');
