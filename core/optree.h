@@ -243,6 +243,12 @@ void optree_op(const OpLeaf *leaf, uint32_t text, const OpItem *item, DeltaOp *o
 
 size_t		 optree_bytes(const OpTree *tree); /* of text, embeds and attributes in canonical form */
 CollabStatus optree_delta(const OpTree *tree, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
+/*
+ * Of a document units [from, to), as far as they are there, in O(result + log size); COLLAB_SURROGATE
+ * inside a pair. It points into the pages.
+ */
+CollabStatus optree_slice(const OpTree *tree, int64_t from, int64_t to, Arena *arena,
+						  Delta *out) COLLAB_MUST_CHECK;
 void		 optree_encode(const OpTree *tree, Buf *out);
 void		 optree_text(const OpTree *tree, const char *embed, Buf *out);
 /* Whether all ops together are longer than JavaScript can count. */

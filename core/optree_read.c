@@ -91,6 +91,43 @@ copy_attrs(AttrCopies *copies, Arena *arena, const AttrSet *set, DeltaAttrs *out
 }
 
 CollabStatus
+optree_slice(const OpTree *tree, int64_t from, int64_t to, Arena *arena, Delta *out)
+{
+	DeltaBuilder builder;
+	OpPlace		 place;
+	DeltaOp		 op;
+	Walk		 walk;
+	int64_t		 skip;
+	CollabStatus status = delta_builder_init(&builder, arena, 8, NULL);
+
+	if (status != COLLAB_OK)
+		return status;
+	if (from > tree->sum[OPTREE_NEW])
+		from = tree->sum[OPTREE_NEW];
+	optree_find(tree, OPTREE_NEW, from, false, &place);
+	walk = (Walk){place.leaf, place.index, place.text};
+	skip = place.offset;
+	for (; from < to && walk_next(&walk, &op) != NULL; from += op.units)
+	{
+		DeltaOp head;
+
+		if (skip > 0 && !delta_op_cut_text(&op, skip, &head))
+			return COLLAB_SURROGATE;
+		skip = 0;
+		if (op.units > to - from)
+		{
+			if (!delta_op_cut_text(&op, to - from, &head))
+				return COLLAB_SURROGATE;
+			op = head;
+		}
+		if (!delta_builder_grow(&builder))
+			return COLLAB_NOMEM;
+		delta_builder_push(&builder, &op);
+	}
+	return delta_builder_finish(&builder, out, NULL);
+}
+
+CollabStatus
 optree_delta(const OpTree *tree, Arena *arena, Delta *out)
 {
 	const OpItem *previous = NULL;

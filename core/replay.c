@@ -311,6 +311,12 @@ replay_delta(const Replay *replay, Arena *arena, Delta *out)
 	return replay->broken ? COLLAB_NOMEM : optree_delta(&replay->content, arena, out);
 }
 
+CollabStatus
+replay_slice(const Replay *replay, int64_t from, int64_t to, Arena *arena, Delta *out)
+{
+	return replay->broken ? COLLAB_NOMEM : optree_slice(&replay->content, from, to, arena, out);
+}
+
 void
 replay_encode(const Replay *replay, Buf *out)
 {

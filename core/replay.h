@@ -32,6 +32,12 @@ size_t		 replay_memory(const Replay *replay); /* bytes held */
 size_t replay_bytes(const Replay *replay);
 /* The content in canonical form, copied into the arena. */
 CollabStatus replay_delta(const Replay *replay, Arena *arena, Delta *out) COLLAB_MUST_CHECK;
+/*
+ * Units [from, to) of a document, as far as they are there, without a look at the rest. Points into the
+ * replay: good until the next replay_apply. COLLAB_SURROGATE inside a pair.
+ */
+CollabStatus replay_slice(const Replay *replay, int64_t from, int64_t to, Arena *arena,
+						  Delta *out) COLLAB_MUST_CHECK;
 /* Canonical binary form and plain text without the detour through a Delta. */
 void replay_encode(const Replay *replay, Buf *out);
 void replay_text(const Replay *replay, const char *embed, Buf *out);

@@ -27,7 +27,7 @@
  *	   to the middle of such a redo) what undoes it is composed with the pieces from v on.
  *
  * For 3 a piece begins at every version that such a later event goes back to. At the end the pieces are
- * composed. What comes out of 1 and 3 may put in what it deletes: it is tightened to what it really
+ * composed. What comes out of that and of 3 may put in what it deletes: it is tightened to what it really
  * changes, or text would lose its author, and cursors their place, for nothing; and text that others
  * delete later could come back.
  */
@@ -120,16 +120,65 @@ may_be_loose(const Delta *change)
 	return deletes && inserts;
 }
 
+/*
+ * A change without the retain that it begins with, and the part of the content that it is about: large
+ * documents are not looked at as a whole. Returns the units of the retain.
+ */
+static int64
+take_window(Revert *revert, const Delta *change, Delta *moved, Delta *base)
+{
+	CollabError err = {0};
+	int64		skipped = 0;
+
+	*moved = *change;
+	if (change->count > 0 && change->ops[0].kind == DELTA_RETAIN && change->ops[0].attrs.bytes == 0)
+	{
+		skipped = change->ops[0].units;
+		moved->ops++;
+		moved->count--;
+	}
+	errors_check(
+		replay_slice(revert->content, skipped, skipped + delta_base_length(moved), &revert->scratch, base),
+		&err);
+	return skipped;
+}
+
+/* The other way: the change that begins that many units later. */
+static void
+move_back(Revert *revert, int64 units, Delta *change)
+{
+	DeltaOp *ops;
+	uint32	 first = 0;
+
+	if (units == 0 || change->count == 0)
+		return;
+	if (change->ops[0].kind == DELTA_RETAIN && change->ops[0].attrs.bytes == 0)
+	{
+		units += change->ops[0].units;
+		first = 1;
+	}
+	ops = arena_array(&revert->scratch, change->count + 1, sizeof(DeltaOp));
+	if (ops == NULL)
+		errors_raise(COLLAB_NOMEM, &(CollabError){0});
+	ops[0] = (DeltaOp){.kind = DELTA_RETAIN, .units = units};
+	memcpy(ops + 1, change->ops + first, (change->count - first) * sizeof(DeltaOp));
+	change->ops = ops;
+	change->count += 1 - first;
+}
+
 static void
 tighten(Revert *revert, Delta *undo)
 {
 	CollabError err = {0};
-	Delta		content;
+	Delta		moved;
+	Delta		base;
+	int64		skipped;
 
 	if (!may_be_loose(undo))
 		return;
-	errors_check(replay_delta(revert->content, &revert->scratch, &content), &err);
-	errors_check(delta_tighten(&revert->scratch, undo, &content, undo, &err), &err);
+	skipped = take_window(revert, undo, &moved, &base);
+	errors_check(delta_tighten(&revert->scratch, &moved, &base, undo, &err), &err);
+	move_back(revert, skipped, undo);
 }
 
 /* ---- pieces ---- */
@@ -213,6 +262,38 @@ compose_pieces(Revert *revert, int64 from, Delta *out)
 	tighten(revert, out);
 }
 
+/* Does it put something in where it deletes? */
+static bool
+replaces(const Delta *change)
+{
+	uint32 i;
+
+	for (i = 1; i < change->count; i++)
+		if (change->ops[i].kind == DELTA_DELETE &&
+			(change->ops[i - 1].kind == DELTA_INSERT || change->ops[i - 1].kind == DELTA_INSERT_EMBED))
+			return true;
+	return false;
+}
+
+/* `undo`, which may point anywhere, is the piece once the content has changed. */
+static void
+advance(Revert *revert, Piece *piece, const Delta *undo, const Delta *change)
+{
+	CollabError err = {0};
+	Delta		tight;
+
+	/* copied before what it points to changes */
+	set_piece(piece, undo);
+	errors_check(replay_apply(revert->content, change, &err), &err);
+	if (replaces(&piece->change))
+	{
+		tight = piece->change;
+		tighten(revert, &tight);
+		set_piece(piece, &tight);
+	}
+	arena_reset(&revert->scratch);
+}
+
 /* ---- step 1: own edits ---- */
 
 /* What undoes a change of the content. */
@@ -220,15 +301,18 @@ static void
 invert_change(Revert *revert, const Delta *change, Delta *out)
 {
 	CollabError err = {0};
+	Delta		moved;
 	Delta		base;
+	int64		skipped;
 
 	if (only_inserts(change))
 	{
 		invert_inserts(change, &revert->scratch, out);
 		return;
 	}
-	errors_check(replay_delta(revert->content, &revert->scratch, &base), &err);
-	errors_check(delta_invert(&revert->scratch, change, &base, out, &err), &err);
+	skipped = take_window(revert, change, &moved, &base);
+	errors_check(delta_invert(&revert->scratch, &moved, &base, out, &err), &err);
+	move_back(revert, skipped, out);
 }
 
 static void
@@ -250,10 +334,7 @@ end_stretch(Revert *revert)
 		piece = push_piece(revert, revert->stretch_from);
 	else
 		errors_check(delta_compose_changes(&revert->scratch, &undo, &piece->change, &undo, &err), &err);
-	errors_check(replay_apply(revert->content, &change, &err), &err);
-	tighten(revert, &undo);
-	set_piece(piece, &undo);
-	arena_reset(&revert->scratch);
+	advance(revert, piece, &undo, &change);
 }
 
 static void
@@ -357,14 +438,11 @@ merge_undone(Revert *revert, int64 from, const Delta *change)
 		reached = piece->from;
 		errors_check(delta_compose_changes(&revert->scratch, &undo, &piece->change, &undo, &err), &err);
 	}
-	errors_check(replay_apply(revert->content, change, &err), &err);
-	tighten(revert, &undo);
-	while (revert->count > last + 1)
-		pop_piece(revert);
 	piece = revert->count > last ? revert->pieces[last] : push_piece(revert, from);
 	piece->from = Min(piece->from, from);
-	set_piece(piece, &undo);
-	arena_reset(&revert->scratch);
+	advance(revert, piece, &undo, change);
+	while (revert->count > last + 1)
+		pop_piece(revert);
 }
 
 static void

