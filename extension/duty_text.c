@@ -22,9 +22,11 @@
 #define DUTY "text"
 
 /*
- * A text is written as a whole, however little was typed. One that is being edited is written after the
- * worker's delay again, but a large one less often: this many bytes in a second.
+ * A text is written as a whole, however little was typed, and its words go into the index again. So one that is
+ * being edited is written not much more often than once a second, and a large one less often: this many bytes
+ * in a second.
  */
+#define INTERVAL_MS 800
 #define BYTES_PER_SECOND (128 * 1024)
 
 /*

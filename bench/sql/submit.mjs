@@ -17,10 +17,10 @@ SELECT count(*) FROM collab.submit_batch(${list((i) => prefix + i, count)}::text
 	return file;
 }
 
-/* Rows per second. `k` is the version that the documents are at, less one. */
-export function pgbench(cluster, database, file, k, batches, rowsEach)
+/* Rows per second. `k` is the version that the documents are at, less one; `rate` limits the batches per second. */
+export function pgbench(cluster, database, file, k, batches, rowsEach, rate = null)
 {
-	const out = execFileSync(join(cluster.bin, 'pgbench'), ['-n', '-M', 'prepared', '-f', file, '-D', `k=${k}`, '-t', String(batches), '-h', cluster.dir,
+	const out = execFileSync(join(cluster.bin, 'pgbench'), [...(rate ? ['-R', String(rate)] : []), '-n', '-M', 'prepared', '-f', file, '-D', `k=${k}`, '-t', String(batches), '-h', cluster.dir,
 		'-p', String(cluster.port), '-U', 'postgres', database], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
 	if (!/number of failed transactions: 0 /.test(out))
 		throw new Error(out);

@@ -313,6 +313,16 @@ test('after a restart of the server the worker finds what was left undone', asyn
 	await snapshotAt(db, 'undone', 151);
 });
 
+test('an unlogged table of live texts is filled again after a crash', async () =>
+{
+	db.sql('ALTER TABLE collab.live_texts SET UNLOGGED');
+	await found(db, 'undone', 'narwhal');
+	await cluster.crash();
+	await cluster.start();
+	await found(db, 'undone', 'narwhal');
+	db.sql('ALTER TABLE collab.live_texts SET LOGGED');
+});
+
 test('edits of a prepared transaction are found by the next look at all documents', async () =>
 {
 	db.sql(`SELECT collab.create_document('prepared')`);
