@@ -77,7 +77,7 @@ for (const [name, call] of Object.entries(calls))
 				assert.match(String(error), /canceling statement due to statement timeout/);
 				cancelled++;
 			}
-			assert.ok(Date.now() - started < takes + 2000, 'it ended when it was told to');
+			assert.ok(Date.now() - started < takes + 5000, 'it ended when it was told to');
 			await session.query('RESET statement_timeout');
 		}
 		console.log(`# ${takes} ms, ${cancelled} of ${ROUNDS} cancelled`);
