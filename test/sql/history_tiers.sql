@@ -42,7 +42,7 @@ END
 $$;
 CREATE TEMP TABLE before AS SELECT * FROM aged_seen();
 CREATE TEMP TABLE tried AS SELECT * FROM aged_tried();
-SELECT what, count(*), count(seen) FROM before GROUP BY 1 ORDER BY 1;
+SELECT what, count(*) >= 3 AS some, count(seen) >= 3 AS seen FROM before GROUP BY 1 ORDER BY 1;
 SELECT count(*), count(result) FROM tried;
 
 SELECT collab.fold('aged', 30);
