@@ -9,6 +9,7 @@
 
 #include "applied_clocks.h"
 #include "chunk_store.h"
+#include "comment_anchor.h"
 #include "errors.h"
 #include "event_scan.h"
 #include "fault.h"
@@ -200,6 +201,9 @@ fold_candidates(const DocumentRow *document, const Candidates *candidates, Snaps
 	ChunkRow joined;
 	bool	 join;
 	int		 rows;
+
+	/* So that who reads comments does not need what is folded now, and moved to the cold store later. */
+	comment_advance(document, candidates->last_version);
 
 	folder.context = AllocSetContextCreate(CurrentMemoryContext, "collab fold", ALLOCSET_DEFAULT_SIZES);
 	folder.capacity = CHUNK_GOOD_EVENTS;

@@ -1,6 +1,6 @@
 -- What every object of the extension has: a comment, an owner, no right for PUBLIC; and what the type and the tables are.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 
 CREATE TEMP VIEW members AS
 	SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS what
@@ -65,6 +65,10 @@ SELECT is((SELECT count(DISTINCT pg_get_expr(relpartbound, oid)) FROM pg_class W
 SELECT col_is_pk('collab', 'events', ARRAY['doc', 'version'], 'primary key of events');
 SELECT is_empty($$SELECT conname FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT objid FROM members WHERE classid = 'pg_class'::regclass)
 				  AND conrelid <> 'collab.comments'::regclass$$, 'no foreign keys on the write path');
+
+SELECT fk_ok('collab', 'comments', ARRAY['doc'], 'collab', 'documents', ARRAY['key'], 'comments go with their document');
+SELECT has_trigger('collab', 'documents', 'after_delete', 'and so does everything else');
+SELECT col_is_unique('collab', 'documents', ARRAY['doc_id'], 'applications refer to documents by their ids');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -168,7 +168,15 @@ SELECT * FROM pg_temp.shown('far');
 SELECT * FROM pg_temp.shown('far', 1);
 SELECT "from", "to", state FROM collab.comments('far', 701);
 
--- in compressed history it is the same
+-- in compressed history it is the same, and what is folded is not needed to show comments where they are now
+SELECT collab.create_document('folded', 'one two three');
+SELECT collab.add_comment('folded', 4, 7, 'two') IS NOT NULL AS added;
+SELECT count(collab.insert_text('folded', 0, 'x')) FROM generate_series(1, 60) i;
+SELECT collab.fold('folded') > 0 AS folded;
+SELECT max(c.last_version) > 1 AS chunks, min(t.anchor_version) >= max(c.last_version) AS carried, min(t.origin_version) FROM collab.chunks c JOIN collab.comments t USING (doc)
+	WHERE doc = collab.document_key('folded');
+SELECT "from", "to", quote FROM collab.comments('folded');
+SELECT "from", "to", quote FROM collab.comments('folded', 11);
 SELECT collab.fold('far') >= 0 AS folded;
 SELECT * FROM pg_temp.shown('far');
 SELECT * FROM pg_temp.shown('far', 1);
@@ -186,5 +194,5 @@ SELECT quote FROM collab.comments('split');
 UPDATE collab.comments SET id = '00000000-0000-4000-8000-000000000002', anchor = set_byte(anchor, 2, get_byte(anchor, 2) # 1) WHERE doc = collab.document_key('late');
 SELECT quote, "from", state FROM collab.comments('late');
 
-SELECT count(collab.drop_document(d)) FROM unnest(ARRAY['comments', 'split', 'undo', 'late', 'overlap', 'embeds', 'long', 'far']) d;
+SELECT count(collab.drop_document(d)) FROM unnest(ARRAY['comments', 'split', 'undo', 'late', 'overlap', 'embeds', 'long', 'far', 'folded']) d;
 SELECT count(*) FROM collab.comments;
