@@ -49,7 +49,8 @@ SELECT * FROM prune_seen();
 SELECT collab.document('prune', 1);
 SELECT collab.document_at('prune', now() - interval '9 days');
 
--- Chunks go as a whole.
+-- Chunks go as a whole; a version with a name can still be read.
+SELECT collab.name_version('prune', 'hundred', 100);
 SELECT collab.fold('prune', 60), collab.fold('prune', 100), collab.fold('prune', 180);
 SELECT * FROM prune_tiers;
 SELECT collab.set_retention('prune', '1 day', '5 days');
@@ -59,6 +60,13 @@ SELECT collab.set_retention('prune', NULL, '12 hours');
 SELECT collab.prune('prune');
 SELECT * FROM prune_tiers;
 SELECT * FROM prune_seen();
+
+SELECT collab.document('prune', collab.named_version('prune', 'hundred')) = (SELECT content FROM before WHERE version = 100) AS named;
+SELECT collab.document('prune', 101);
+SELECT count(*) FROM collab.blame('prune', 100);
+SELECT count(*) FROM collab.history('prune', 90, 100);
+SELECT count(*) FROM collab.diff('prune', 100, 200);
+SELECT * FROM collab.verify('prune');
 
 -- Clients: a position that is still there, one that is not; what is applied already is known for all editors.
 SELECT kind, version, reason, clock FROM collab.open_document('prune', 'x', 11, 199, (SELECT event FROM before WHERE version = 199), 1, 100);
