@@ -60,8 +60,6 @@ typedef struct OpenRequest
 
 #define OPEN_COLUMNS 10
 
-#define SNAPSHOT_BYTES (256 * 1024 * 1024)
-
 enum
 {
 	OPEN_KIND,
@@ -139,16 +137,6 @@ open_put_current(ReturnSetInfo *result, const OpenRequest *request)
 }
 
 /*
- * What a proxy and a browser are made to swallow: any text that collab.max_document_units allows, and its formatting
- * within reason.
- */
-static size_t
-snapshot_limit(void)
-{
-	return Max((size_t) SNAPSHOT_BYTES, (size_t) guc_max_document_units * 4);
-}
-
-/*
  * Only a client with something in its hands asks which of it is in here already: one that says so, and one
  * whose position is not in this history, which may not know. The others are spared the search.
  */
@@ -174,7 +162,7 @@ open_put_snapshot(ReturnSetInfo *result, const OpenRequest *request, const char 
 	bool		nulls[OPEN_COLUMNS];
 
 	read_content(&request->document, &target, request->snapshot, &content);
-	bytes = read_check_size(&request->document, &content, snapshot_limit());
+	bytes = read_check_size(&request->document, &content, read_open_limit());
 
 	arena_init(&arena, pg_alloc(content.context));
 	errors_check(replay_delta(content.replay, &arena, &delta), &err);

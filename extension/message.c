@@ -5,12 +5,14 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "attrs.h"
 #include "errors.h"
 #include "event_scan.h"
 #include "guc.h"
 #include "head_cache.h"
 #include "message.h"
 #include "pg_alloc.h"
+#include "read.h"
 #include "rebase.h"
 
 /*
@@ -18,6 +20,9 @@
  * on.
  */
 #define DIRECT_EVENTS 8
+
+/* Bytes that a change's formatting may add without a look at the content. */
+#define FORMAT_CHECKED (64 * 1024)
 
 /* What a keystroke needs lies on the stack. */
 #define ARENA_SPACE 1024
@@ -377,6 +382,49 @@ needs_content(const Tail *tail, const Delta *piece)
 	return false;
 }
 
+/* What the attributes that a change sets may add to the content, if every unit of it is a run of its own. */
+static int64
+added_format(const Delta *change)
+{
+	int64  added = 0;
+	uint32 i;
+
+	for (i = 0; i < change->count; i++)
+	{
+		const DeltaOp *op = &change->ops[i];
+		AttrsCursor	   cursor;
+		AttrsEntry	   entry;
+
+		if (op->kind != DELTA_RETAIN)
+			continue;
+		cursor = attrs_begin(op->attrs);
+		while (attrs_next(&cursor, &entry))
+			if (!attrs_is_null(&entry))
+				added += op->units * entry.bytes;
+	}
+	return added;
+}
+
+/*
+ * Each change formats no more than MESSAGE_FORMAT_MAX, but a few of them, one key after the other, could make a document that
+ * nobody can open any more. A change that says little and formats much is held against the content.
+ */
+static bool
+accept_format(Message *message, int i, const Delta *piece, Tail *tail, HeadContent **content)
+{
+	int64  added = added_format(piece);
+	size_t limit = read_open_limit();
+
+	if (likely(added < FORMAT_CHECKED))
+		return true;
+	*content = head_cache_get(tail);
+	if (replay_bytes(head_content_replay(*content)) + added <= limit)
+		return true;
+	message_refuse(message, i, ERRCODE_COLLAB_DOCUMENT_SIZE,
+				   "document could grow to more than %zu bytes of text and formatting", limit);
+	return false;
+}
+
 static bool
 accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampTz now)
 {
@@ -403,6 +451,8 @@ accept_piece(Carrier *carrier, int i, const Delta *piece, Tail *tail, TimestampT
 		return false;
 	}
 
+	if (!accept_format(message, i, piece, tail, &content))
+		return false;
 	if (needs_content(tail, piece))
 	{
 		content = head_cache_get(tail);

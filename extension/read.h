@@ -32,6 +32,11 @@ typedef struct ReadContent
  * OT002 where the history that it takes was deleted, OT006 where the content becomes too large on the way.
  */
 void read_content(const DocumentRow *document, const ReadTarget *target, Snapshot snapshot, ReadContent *out);
+/*
+ * What a proxy and a browser are made to swallow: any text that collab.max_document_units allows, and its formatting
+ * within reason.
+ */
+size_t read_open_limit(void);
 /* Raises OT006 where any form of the content takes more than `limit`; looks before anything is built. Returns the least that it takes. */
 size_t read_check_size(const DocumentRow *document, const ReadContent *content, size_t limit);
 

@@ -34,6 +34,14 @@ read_bytes_max(void)
 	return Min(Max(READ_BYTES, (size_t) guc_max_document_units * 4), MaxAllocSize);
 }
 
+#define OPEN_BYTES ((size_t) 256 * 1024 * 1024)
+
+size_t
+read_open_limit(void)
+{
+	return Max(OPEN_BYTES, (size_t) guc_max_document_units * 4);
+}
+
 static void
 refuse_size(const DocumentRow *document, int64 version, size_t bytes, size_t limit)
 {

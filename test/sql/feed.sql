@@ -83,10 +83,17 @@ SELECT * FROM collab.heads(ARRAY[NULL]::bigint[]);
 
 SELECT collab.drop_document('feed'), collab.drop_document('feed-2'), collab.drop_document('feed-0');
 SELECT count(*) FROM collab.heads(ARRAY[:key1, :key2, :key0]);
--- a document that grew beyond what can be loaded, by many small changes: refused before it is built
+-- a document that would grow beyond what can be opened, by changes that say little and format much: they are refused
 SELECT collab.create_document('bomb');
 SELECT max(collab.submit('bomb', (SELECT '[' || string_agg(CASE WHEN i % 2 = 0 THEN '{"insert":"a","attributes":{"b":true}}' ELSE '{"insert":"a"}' END, ',') || ']' FROM generate_series(1, 8000) i)::collab.delta)) FROM generate_series(1, 2);
-SELECT max(collab.submit('bomb', ('[{"retain":16000,"attributes":{"k' || i || '":"' || repeat('v', 4000) || '"}}]')::collab.delta)) FROM generate_series(1, 5) i;
+SELECT max(collab.submit('bomb', ('[{"retain":16000,"attributes":{"k' || i || '":"' || repeat('v', 4000) || '"}}]')::collab.delta)) FROM generate_series(1, 4) i;
+SELECT collab.submit('bomb', ('[{"retain":16000,"attributes":{"k5":"' || repeat('v', 4000) || '"}}]')::collab.delta);
+SELECT status, code, detail FROM collab.submit_batch(ARRAY['bomb'], ARRAY['alice'], ARRAY[1], ARRAY[1], ARRAY[6], ARRAY[NULL]::bigint[], ARRAY[1],
+	ARRAY[convert_to('{"ops":[{"retain":16000,"attributes":{"k5":"' || repeat('v', 4000) || '"}}]}', 'UTF8')]);
+-- one that did, under a higher limit: its opening is refused before it is built
+SET collab.max_document_units = 134217728;
+SELECT collab.submit('bomb', ('[{"retain":16000,"attributes":{"k5":"' || repeat('v', 4000) || '"}}]')::collab.delta);
+RESET collab.max_document_units;
 SELECT kind FROM collab.open_document('bomb', 'alice', 11, NULL, NULL, 0, 100);
 SELECT length(collab.text('bomb')), octet_length(collab.document('bomb', 3)::text) > 60000000 AS earlier;
 SELECT collab.submit('bomb', '[{"retain":16000,"attributes":{"k1":null,"k2":null,"k3":null,"k4":null}}]');
