@@ -236,6 +236,8 @@ start_process(int slot, SlotProcess process, Oid database)
 		reported = false;
 		return;
 	}
+	/* It did not fail, and may have the next place that becomes free. */
+	slots_hold_off(slot, process, START_HOLD_OFF_MS);
 	slots_start_ended(slot, process);
 	if (!reported)
 	{

@@ -259,6 +259,12 @@ read_write_replay(const DocumentRow *document, const StoredEvent *event, const R
 	SnapshotRow row = {0};
 	Buf			buf;
 
+	/* What is written is believed from then on, and may be all that is left of a history. */
+	if (replay_length(replay) != event->length)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("events of document \"%s\" do not add up to its length at version " INT64_FORMAT,
+						document->doc_id, event->version)));
 	if (bytes > read_bytes_max())
 		refuse_size(document, event->version, bytes, read_bytes_max());
 	buf_init(&buf, pg_alloc(CurrentMemoryContext));
