@@ -77,7 +77,7 @@ find_thawed(const ArchiveRow *segment, int64 version, uint32 *bytes)
 	Relation			index;
 	IndexScanDesc		scan;
 	TupleTableSlot	   *slot;
-	ScanKeyData			keys[2];
+	ScanKeyData			keys[3];
 
 	if (!OidIsValid(thawed->table))
 		return NULL;
@@ -85,11 +85,14 @@ find_thawed(const ArchiveRow *segment, int64 version, uint32 *bytes)
 	index = index_open(thawed->pkey, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
 	ScanKeyInit(&keys[0], THAWED_DOC + 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(segment->doc));
-	ScanKeyInit(&keys[1], THAWED_FIRST_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE,
+	ScanKeyInit(&keys[1], THAWED_FIRST_VERSION + 1, BTGreaterEqualStrategyNumber, F_INT8GE,
+				Int64GetDatum(segment->first_version));
+	ScanKeyInit(&keys[2], THAWED_FIRST_VERSION + 1, BTLessEqualStrategyNumber, F_INT8LE,
 				Int64GetDatum(version));
-	scan = index_beginscan(rel, index, SnapshotSelf, 2, 0);
-	index_rescan(scan, keys, 2, NULL, 0);
-	if (index_getnext_slot(scan, BackwardScanDirection, slot))
+	scan = index_beginscan(rel, index, SnapshotSelf, 3, 0);
+	index_rescan(scan, keys, 3, NULL, 0);
+	/* chunks of a former document of that id may lie between those of the segment until their time is over */
+	while (found == NULL && index_getnext_slot(scan, BackwardScanDirection, slot))
 	{
 		text *object;
 

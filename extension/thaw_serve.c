@@ -160,6 +160,19 @@ store_chunks(const ArchiveRow *segment, SegmentReader *reader)
 	return count;
 }
 
+/* What was thawed of a former document of that id, where it would lie among these chunks. */
+static void
+drop_others(const ArchiveRow *segment)
+{
+	static const Oid types[] = {INT8OID, INT8OID, INT8OID, TEXTOID};
+	Datum			 values[] = {Int64GetDatum(segment->doc), Int64GetDatum(segment->first_version),
+								 Int64GetDatum(segment->last_version), CStringGetTextDatum(segment->object)};
+
+	owner_sql_execute("DELETE FROM collab.thawed WHERE doc = $1 AND last_version >= $2 AND first_version <= $3"
+					  " AND object <> $4",
+					  4, types, values, NULL, false, SPI_OK_DELETE);
+}
+
 PG_FUNCTION_INFO_V1(thaw_store);
 Datum
 thaw_store(PG_FUNCTION_ARGS)
@@ -176,6 +189,7 @@ thaw_store(PG_FUNCTION_ARGS)
 	if (find_segment(PG_GETARG_INT64(0), PG_GETARG_INT64(1), &segment))
 	{
 		check_object(&segment, content, &reader);
+		drop_others(&segment);
 		count = store_chunks(&segment, &reader);
 		FAULT_POINT("thaw_stored");
 		owner_sql_execute("DELETE FROM collab.quarantine WHERE doc = $1 AND duty = 'thaw'", 1, types, values,

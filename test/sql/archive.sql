@@ -87,6 +87,12 @@ ROLLBACK;
 SELECT collab.thaw_store(:key, 1, :'content');
 SELECT md5(string_agg(version || op::text, ',' ORDER BY version)) = :'events' AS same FROM collab.events_since('archive', 0);
 SELECT count(*) FROM collab.thawed WHERE doc = :key;
+-- what was left of a former document of that id is passed over, and goes when its place is needed
+INSERT INTO collab.thawed SELECT doc, 20, 30, thawed_at, expires_at, 'v1/of another document', payload FROM collab.thawed WHERE doc = :key;
+SELECT md5(string_agg(version || op::text, ',' ORDER BY version)) = :'events' AS same FROM collab.events_since('archive', 0);
+SELECT length(collab.text('archive', 25)) > 0 AS there;
+SELECT collab.thaw_store(:key, 1, :'content');
+SELECT count(*) FROM collab.thawed WHERE doc = :key;
 SELECT collab.thaw_expire();
 UPDATE collab.thawed SET expires_at = now() WHERE doc = :key;
 SELECT collab.thaw_expire();
