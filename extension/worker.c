@@ -40,9 +40,19 @@ static const char *current_document = NULL;
 static int64	   current_key = 0;
 static char		   database_name[NAMEDATALEN];
 
-static bool all_done = false; /* nothing is left for the next one */
+static bool			 all_done = false;	  /* nothing is left for the next one */
+static MemoryContext turn_context = NULL; /* emptied after every turn */
 
 /* ---- transactions ---- */
+
+static void
+commit(void)
+{
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(turn_context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	current_duty = NULL;
+}
 
 /*
  * Who drops the extension waits for this lock, or we for him. Its name is looked up in the table and again with the
@@ -77,8 +87,7 @@ worker_begin(const char *duty)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		return true;
 	}
-	CommitTransactionCommand();
-	pgstat_report_activity(STATE_IDLE, NULL);
+	commit();
 	return false;
 }
 
@@ -86,9 +95,7 @@ void
 worker_commit(void)
 {
 	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_activity(STATE_IDLE, NULL);
-	current_duty = NULL;
+	commit();
 }
 
 /* Gives up a transaction that has done nothing. */
@@ -340,8 +347,6 @@ retire_if_idle(TimestampTz idle_since, TimestampTz due)
 static void
 loop(void)
 {
-	MemoryContext context =
-		AllocSetContextCreate(TopMemoryContext, "collab worker turn", ALLOCSET_DEFAULT_SIZES);
 	TimestampTz idle_since = GetCurrentTimestamp();
 
 	for (;;)
@@ -352,9 +357,9 @@ loop(void)
 
 		look_around();
 		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(context);
+		MemoryContextSwitchTo(turn_context);
 		due = turn();
-		MemoryContextReset(context);
+		MemoryContextReset(turn_context);
 
 		now = GetCurrentTimestamp();
 		if (!documents_all_done() || due <= now)
@@ -390,6 +395,7 @@ collab_worker_main(Datum arg)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	context = CurrentMemoryContext;
+	turn_context = AllocSetContextCreate(TopMemoryContext, "collab worker turn", ALLOCSET_DEFAULT_SIZES);
 
 	PG_TRY();
 	{

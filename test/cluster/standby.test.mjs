@@ -118,6 +118,7 @@ test('every function that writes says that it cannot', () =>
 test('there is no worker', () =>
 {
 	assert.equal(copy.sql(`SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'collab%'`), '0');
+	assert.throws(() => copy.sql('SELECT collab.start_workers()'), /25006: a standby has no workers/);
 });
 
 test('promoted, it writes and notifies', async () =>
@@ -130,4 +131,7 @@ test('promoted, it writes and notifies', async () =>
 	copy.sql(`SELECT collab.insert_text('doc', 5, 'f')`);
 	await listener.expect(`${hexKey(copy, 'doc')}:4`);
 	await listener.close();
+	/* and its worker takes over */
+	copy.sql(`SELECT collab.insert_text('doc', 6, ' osprey')`);
+	await until(() => copy.sql(`SELECT doc_id FROM collab.search('osprey')`) === 'doc', 'the live text', 30000);
 });
