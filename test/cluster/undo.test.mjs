@@ -12,6 +12,7 @@ import { startCluster } from '../lib/cluster.mjs';
 
 const SEED = Number(process.env.UNDO_SEED ?? 20);
 const RUNS = Number(process.env.UNDO_RUNS ?? 25);
+const TIMEOUT = 60_000 + 5_000 * RUNS;
 const STEPS = Number(process.env.UNDO_STEPS ?? 40);
 const USERS = ['alice', 'bob', 'carol'];
 const ATTRIBUTES = [{ bold: true }, { bold: null }, { color: 'red' }, { color: 'blue' }, { color: null }, { bold: true, color: 'red' }];
@@ -281,7 +282,7 @@ class Run
 
 /* ---- tests ---- */
 
-test('all edits of one user are taken back, and nothing of the others', { timeout: 120_000 }, async () =>
+test('all edits of one user are taken back, and nothing of the others', { timeout: TIMEOUT }, async () =>
 {
 	for (let seed = SEED; seed < SEED + RUNS; seed++)
 	{
@@ -324,10 +325,10 @@ async function mix(firstSeed, undoers, options)
 }
 
 /* Text that was taken back and brought back several times may come to stand on the other side of what others wrote just there meanwhile. */
-test('undo and redo of one user among edits of all', { timeout: 240_000 }, () => mix(SEED + 100_000, ['alice']));
+test('undo and redo of one user among edits of all', { timeout: TIMEOUT }, () => mix(SEED + 100_000, ['alice']));
 
 /*
  * Where a text is deleted by one user and the other then undoes having written it, the first one's undo brings it back all the same: to
  * undo is to write an edit, and that one had nothing left to do. So here the model does not know everything.
  */
-test('undo and redo of all users among edits of all touch nothing of the others', { timeout: 240_000 }, () => mix(SEED + 200_000, USERS, { exact: false }));
+test('undo and redo of all users among edits of all touch nothing of the others', { timeout: TIMEOUT }, () => mix(SEED + 200_000, USERS, { exact: false }));
