@@ -93,7 +93,7 @@ COMMENT ON COLUMN collab.chunks.last_version IS 'version of the last event in it
 COMMENT ON COLUMN collab.chunks.created_first IS 'created_at of the first event';
 COMMENT ON COLUMN collab.chunks.created_last IS 'created_at of the last event';
 COMMENT ON COLUMN collab.chunks.events IS 'number of events';
-COMMENT ON COLUMN collab.chunks.raw_bytes IS 'size of the payload before compression, in bytes';
+COMMENT ON COLUMN collab.chunks.raw_bytes IS 'size of the changes in it before compression, in bytes';
 COMMENT ON COLUMN collab.chunks.checksum IS 'the checksum that the payload carries';
 COMMENT ON COLUMN collab.chunks.payload IS 'the events; layout in core/chunk.h';
 COMMENT ON CONSTRAINT chunks_pkey ON collab.chunks IS 'one chunk per first version';
