@@ -41,6 +41,9 @@ typedef struct OpenEdit
 	EditGroup *group; /* NULL: emitted */
 } OpenEdit;
 
+/* Bytes of events that all open edits together hold uncomposed. */
+#define PENDING_MAX ((size_t) 64 * 1024 * 1024)
+
 typedef struct History
 {
 	DocumentRow	   document;
@@ -48,8 +51,9 @@ typedef struct History
 	int64		   gap;
 	int64		   left; /* edits that may still be begun */
 	HTAB		  *open;
-	EditGroup	  *oldest; /* end of the queue: edits by their last version, descending */
-	EditGroup	  *newest; /* the next that is emitted */
+	EditGroup	  *oldest;	/* end of the queue: edits by their last version, descending */
+	EditGroup	  *newest;	/* the next that is emitted */
+	size_t		   pending; /* bytes given to summaries since all of them were composed */
 	UndoneReader  *undone;
 	ReadAuthors	   authors;
 	ReturnSetInfo *result;
@@ -201,6 +205,20 @@ find_edit(History *history, const StoredEvent *event, const UndoneRow *undone)
 	return open->group;
 }
 
+/* Many users at once, each with a novel: then what they wrote is composed before their edits are whole. */
+static void
+bound_memory(History *history, size_t bytes)
+{
+	EditGroup *group;
+
+	history->pending += bytes;
+	if (history->pending <= PENDING_MAX)
+		return;
+	for (group = history->newest; group != NULL; group = group->next)
+		edit_summary_finish(group->summary);
+	history->pending = 0;
+}
+
 static void
 read_edits(History *history, int64 from, int64 to)
 {
@@ -220,6 +238,7 @@ read_edits(History *history, int64 from, int64 to)
 			continue;
 		event_scan_fetch_op(scan, &event);
 		edit_summary_add(group->summary, &event);
+		bound_memory(history, event.op_bytes);
 		group->first_version = event.version;
 		group->started_at = event.created_at;
 	}
