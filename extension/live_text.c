@@ -15,7 +15,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -23,6 +22,7 @@
 #include "compat.h"
 #include "live_text.h"
 #include "owner_sql.h"
+#include "subtransaction.h"
 
 /* Texts up to this many bytes fit into a tsvector, whatever is in them. */
 #define SURE_BYTES (64 * 1024)
@@ -59,32 +59,28 @@ live_text_version(int64 doc, Snapshot snapshot)
 static Datum
 try_words(Oid config, text *body)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Datum		  words = (Datum) 0;
+	volatile Datum words = (Datum) 0;
+	Subtransaction sub;
 
 	if (VARSIZE_ANY_EXHDR(body) <= SURE_BYTES)
 		return DirectFunctionCall2(to_tsvector_byid, ObjectIdGetDatum(config), PointerGetDatum(body));
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	subtransaction_begin(&sub);
 	PG_TRY();
 	{
 		words = DirectFunctionCall2(to_tsvector_byid, ObjectIdGetDatum(config), PointerGetDatum(body));
-		ReleaseCurrentSubTransaction();
+		subtransaction_commit(&sub);
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		ErrorData *error = subtransaction_roll_back(&sub);
+
+		if (error->sqlerrcode != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			ReThrowError(error);
+		FreeErrorData(error);
 		words = (Datum) 0;
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	return words;
 }
 

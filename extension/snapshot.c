@@ -12,17 +12,16 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "access.h"
 #include "catalog.h"
 #include "dirty.h"
 #include "hash.h"
 #include "snapshot.h"
 #include "snapshot_rule.h"
 #include "store_insert.h"
+#include "subtransaction.h"
 
 enum
 {
@@ -152,37 +151,28 @@ checksum(const SnapshotRow *row)
 static struct varlena *
 fetch(struct varlena *stored)
 {
-	MemoryContext	context = CurrentMemoryContext;
-	ResourceOwner	owner = CurrentResourceOwner;
-	struct varlena *fetched = NULL;
-	int				suspended;
+	struct varlena *volatile fetched = NULL;
+	Subtransaction sub;
 
 	if (!VARATT_IS_EXTENDED(stored) || IsInParallelMode())
 		return pg_detoast_datum_copy(stored);
 
-	suspended = access_suspend();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	subtransaction_begin(&sub);
 	PG_TRY();
 	{
 		fetched = pg_detoast_datum_copy(stored);
-		ReleaseCurrentSubTransaction();
+		subtransaction_commit(&sub);
 	}
 	PG_CATCH();
 	{
-		int code = geterrcode();
+		ErrorData *error = subtransaction_roll_back(&sub);
 
-		if (code != ERRCODE_DATA_CORRUPTED && code != ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED && error->sqlerrcode != ERRCODE_INTERNAL_ERROR)
+			ReThrowError(error);
+		FreeErrorData(error);
 		fetched = NULL;
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	access_resume(suspended);
 	return fetched;
 }
 

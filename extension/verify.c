@@ -2,14 +2,12 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "errors.h"
@@ -17,6 +15,7 @@
 #include "lock.h"
 #include "owner_sql.h"
 #include "read.h"
+#include "subtransaction.h"
 #include "verify.h"
 
 #define VERIFY_COLUMNS 4
@@ -81,38 +80,32 @@ error_text(const ErrorData *error)
 bool
 verify_try(Verification *v, VerifyStep step, void *arg, char **error)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context = AllocSetContextCreate(caller, "collab verify step", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "collab verify step", ALLOCSET_DEFAULT_SIZES);
 	bool volatile fine = false;
+	Subtransaction sub;
 
 	*error = NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	subtransaction_begin(&sub);
 	PG_TRY();
 	{
+		MemoryContextSwitchTo(context);
 		step(v, arg);
-		ReleaseCurrentSubTransaction();
+		subtransaction_commit(&sub);
 		fine = true;
 	}
 	PG_CATCH();
 	{
-		ErrorData *data;
+		ErrorData *data = subtransaction_roll_back(&sub);
 
-		MemoryContextSwitchTo(context);
-		if (!is_ours_to_report(geterrcode()))
-			PG_RE_THROW();
-		data = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
+		if (!is_ours_to_report(data->sqlerrcode))
+			ReThrowError(data);
 		*error = error_text(data);
 		if (data->sqlerrcode == ERRCODE_IO_ERROR && !lock_archiver_present())
 			v->cold_silent = true;
+		FreeErrorData(data);
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	MemoryContextDelete(context);
 	return fine;
 }
