@@ -129,6 +129,12 @@ SET ROLE verify_stranger;
 SELECT * FROM collab.verify('verified');
 SELECT * FROM collab.verify_all();
 RESET ROLE;
+GRANT EXECUTE ON FUNCTION collab.verify(text), collab.verify_all() TO verify_stranger;
+SET ROLE verify_stranger;
+SELECT * FROM collab.verify('verified');
+SELECT * FROM collab.verify_all() WHERE doc_id LIKE 'verified%';
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION collab.verify(text), collab.verify_all() FROM verify_stranger;
 REVOKE USAGE ON SCHEMA public FROM verify_stranger;
 DROP ROLE verify_stranger;
 
