@@ -18,6 +18,8 @@ COMMENT ON COLUMN collab.documents.first_version IS 'oldest version that can be 
 COMMENT ON CONSTRAINT documents_doc_id_key ON collab.documents IS 'what a foreign key of an application references';
 
 ALTER TABLE collab.events ADD COLUMN checksum integer;
+COMMENT ON TABLE collab.events IS 'the newer edits: event n turns version n-1 of its document into version n; older ones are in collab.chunks and in the cold store';
+COMMENT ON VIEW collab.event_list IS 'the newer events, those that are rows of collab.events, with text ids, for people; collab.events_since() shows all';
 COMMENT ON COLUMN collab.events.checksum IS 'low half of XXH64 over the other columns; NULL in rows of version 0.1.0';
 
 -- A document is its row: whoever deletes that deletes everything that belongs to it.
