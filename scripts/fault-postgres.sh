@@ -41,6 +41,8 @@ link_all "$share/extension" "$copy${share#"$prefix"}/extension"
 cd "$top"
 cp -up --parents core/*.[ch] extension/*.[ch] sql/collab--*.sql Makefile collab.control "$source/"
 make -s -C "$source" PG_CONFIG="$PG_CONFIG" with_llvm=no COPT=-DCOLLAB_FAULT_POINTS all >&2
-cp "$source/collab.so" "$copy${library#"$prefix"}/"
+# A server that runs on the old one keeps it.
+cp "$source/collab.so" "$copy${library#"$prefix"}/collab.so.new"
+mv -f "$copy${library#"$prefix"}/collab.so.new" "$copy${library#"$prefix"}/collab.so"
 cp "$source/collab.control" "$source"/sql/collab--*.sql "$copy${share#"$prefix"}/extension/"
 say "$copy${bin#"$prefix"}/pg_config"
