@@ -2,10 +2,12 @@
  * run.mjs - what the worker costs: operations per second that submit_batch appends with it and without it, in alternating
  * rounds of one run, and WAL bytes per one-character operation without it, with snapshots, and with live texts on top.
  *
+ * Of rates and of processor time: on a machine with other work only the latter says much.
+ *
  * A private cluster with fsync on. Batches of 100 operations, one for each of 100 documents, one batch at a time from one
  * session. WAL is counted until the worker has nothing left to do.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCluster } from '../../test/lib/cluster.mjs';
 import { pgbench, writeScript } from '../sql/submit.mjs';
@@ -37,6 +39,14 @@ async function until(look, what)
 		await sleep(20);
 	}
 	throw new Error(`not within a minute: ${what}`);
+}
+
+/* Seconds of processor time of a process, and of its children that have ended. */
+function cpu(pid)
+{
+	const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+	return { own: (fields[11] + fields[12]) / 100, children: (fields[13] + fields[14]) / 100 };
 }
 
 const running = () => db.sql('SELECT pid IS NOT NULL FROM collab.stat_worker') === 't';
@@ -71,6 +81,7 @@ const SNAPSHOTS = { 'collab.live_text': 'off', 'collab.snapshot_interval': 100 }
 for (const kilobytes of [1, 20])
 {
 	const rates = [];
+	const costs = [];
 
 	for (let round = 0; round < ROUNDS * 2 + 3; round++)
 	{
@@ -84,7 +95,13 @@ for (const kilobytes of [1, 20])
 		if (on)
 			await idle();
 		db.sql('CHECKPOINT');
+		const worker = on ? Number(db.sql('SELECT pid FROM collab.stat_worker')) : 0;
+		const before = on && { worker: cpu(worker).own, sessions: cpu(cluster.postmaster.pid).children };
 		rates.push(pgbench(cluster, 'bench', file, 0, BATCHES, DOCUMENTS));
+		/* the session's is known once it was waited for */
+		await sleep(500);
+		if (on)
+			costs.push(100 * (cpu(worker).own - before.worker) / (cpu(cluster.postmaster.pid).children - before.sessions));
 	}
 	/* the first pair fills WAL files that later ones find recycled */
 	rates.splice(0, 2);
@@ -94,6 +111,8 @@ for (const kilobytes of [1, 20])
 	report(`operations appended without a worker, ${DOCUMENTS} documents of ${kilobytes} kB`, median(off), 'op/s');
 	report(`the same beside a worker that writes snapshots and live texts, ${kilobytes} kB`, median(on), 'op/s');
 	report(`with a worker, of without, ${kilobytes} kB`, median(shares), '%', '>= 95', median(shares) >= 95);
+	/* What the machine's other work does not disturb: where all processors are busy, it costs that much at most. */
+	report(`processor time of the worker, of that of the session that submits, ${kilobytes} kB`, median(costs), '%');
 	console.log(`# of single rounds: ${shares.map((share) => share.toFixed(0)).join(' ')}`);
 }
 
