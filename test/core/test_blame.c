@@ -14,9 +14,9 @@
 
 #define RUNS 400
 #define EDITS 60
-#define LARGE_RUNS 3
+#define LARGE_RUNS 2
 #define LARGE_EDITS 1500
-#define TYPED 20000
+#define TYPED 12000
 
 static uint64_t seed;
 
