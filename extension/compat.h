@@ -37,4 +37,11 @@
 	(pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
 #endif
 
+/* Who includes executor/executor.h: for changes that no plan makes. */
+#if PG_VERSION_NUM >= 160000
+#define COLLAB_EPQ_INIT(epq, estate) EvalPlanQualInit((epq), (estate), NULL, NIL, -1, NIL)
+#else
+#define COLLAB_EPQ_INIT(epq, estate) EvalPlanQualInit((epq), (estate), NULL, NIL, -1)
+#endif
+
 #endif

@@ -2,19 +2,24 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "access.h"
 #include "catalog.h"
 #include "changes.h"
+#include "compat.h"
 #include "document_cache.h"
 #include "document_delete.h"
 #include "document_parts.h"
 #include "lock.h"
-#include "owner_sql.h"
+#include "store_insert.h"
 #include "tail.h"
 
 /*
@@ -35,17 +40,50 @@ delete_rest(int64 key)
 	changes_note(key, CHANGES_DROPPED);
 }
 
+/*
+ * Deletes the row and fires triggers as the caller, as his own DELETE would, and not as the owner of our tables: whoever may refer
+ * to a document has triggers of his on what the deletion cascades into. So this is no statement of the owner's (owner_sql.h).
+ * Whoever else changes the row is waited for.
+ */
+static void
+delete_row(int64 key)
+{
+	CatalogTable	table = catalog_get()->documents;
+	EState		   *estate = CreateExecutorState();
+	MemoryContext	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Relation		rel = table_open(table.table, RowExclusiveLock);
+	ResultRelInfo  *rri = makeNode(ResultRelInfo);
+	TupleTableSlot *wanted = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	TupleTableSlot *slot = table_slot_create(rel, &estate->es_tupleTable);
+	EPQState		epq;
+	int				suspended = access_suspend();
+
+	ExecStoreAllNullTuple(wanted);
+	wanted->tts_values[0] = Int64GetDatum(key);
+	wanted->tts_isnull[0] = false;
+	if (RelationFindReplTupleByIndex(rel, table.pkey, LockTupleExclusive, wanted, slot))
+	{
+		estate->es_snapshot = GetActiveSnapshot();
+		estate->es_output_cid = GetCurrentCommandId(true);
+		InitResultRelInfo(rri, rel, 0, NULL, 0);
+		COLLAB_EPQ_INIT(&epq, estate);
+		EvalPlanQualSetSlot(&epq, slot);
+		AfterTriggerBeginQuery();
+		ExecSimpleRelationDelete(rri, estate, &epq, slot);
+		AfterTriggerEndQuery(estate);
+		EvalPlanQualEnd(&epq);
+	}
+	access_resume(suspended);
+	ExecDropSingleTupleTableSlot(wanted);
+	table_close(rel, NoLock);
+	MemoryContextSwitchTo(old);
+	store_insert_end(estate);
+}
+
 void
 document_delete_row(int64 key)
 {
-	const Oid	types[] = {INT8OID};
-	const Datum values[] = {Int64GetDatum(key)};
-	OwnerSql	frame;
-
-	owner_sql_begin(&frame);
-	owner_sql_execute("DELETE FROM collab.documents WHERE key = $1", 1, types, values, NULL, false,
-					  SPI_OK_DELETE);
-	owner_sql_end(&frame);
+	delete_row(key);
 	/* In a schema of version 0.1.0 there is no trigger. */
 	if (!OidIsValid(catalog_get()->snapshots.table))
 		delete_rest(key);

@@ -12,6 +12,9 @@
  * on the user's words may use an index. The caller has made the permission check. Names in the
  * statements are qualified; search_path is pg_catalog, pg_temp. The pass (access.h) is put aside: what
  * the statements fire is somebody else's code. An error restores everything.
+ *
+ * AFTER triggers fire with these rights, too, also on what a foreign key cascades into: nothing that others may refer to is
+ * deleted here, or changed in a column that they may refer to (document_delete.c).
  */
 typedef struct OwnerSql
 {

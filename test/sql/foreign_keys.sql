@@ -84,6 +84,46 @@ SELECT count(collab.create_document('fk-many-' || i, 'x')) FROM generate_series(
 DELETE FROM collab.documents WHERE doc_id LIKE 'fk-many-%';
 SELECT count(*) FROM collab.events e WHERE NOT EXISTS (SELECT FROM collab.documents WHERE key = e.doc);
 
+-- What somebody hangs on his table runs with the rights of who drops the document, not with those of the owner of ours.
+CREATE ROLE fk_mallory;
+CREATE ROLE fk_alice;
+CREATE SCHEMA fk_mallory AUTHORIZATION fk_mallory;
+GRANT USAGE ON SCHEMA collab TO fk_mallory, fk_alice;
+GRANT USAGE ON SCHEMA fk_mallory TO fk_alice;
+GRANT REFERENCES (doc_id) ON collab.documents TO fk_mallory;
+GRANT EXECUTE ON FUNCTION collab.drop_document(text), collab.create_document(text, text) TO fk_alice;
+SET ROLE fk_mallory;
+CREATE TABLE fk_mallory.spies (doc_id text REFERENCES collab.documents (doc_id) ON DELETE CASCADE);
+CREATE TABLE fk_mallory.seen (at text, who text, passes boolean, rows text);
+GRANT INSERT ON fk_mallory.seen TO PUBLIC;
+CREATE FUNCTION fk_mallory.look() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	rows text;
+BEGIN
+	BEGIN
+		SELECT count(*) INTO rows FROM collab.events;
+	EXCEPTION WHEN insufficient_privilege THEN
+		rows := sqlerrm;
+	END;
+	INSERT INTO fk_mallory.seen VALUES (TG_WHEN, current_user, collab.internal_pass(), rows);
+	RETURN OLD;
+END $$;
+CREATE TRIGGER before BEFORE DELETE ON fk_mallory.spies FOR EACH ROW EXECUTE FUNCTION fk_mallory.look();
+CREATE TRIGGER after AFTER DELETE ON fk_mallory.spies FOR EACH ROW EXECUTE FUNCTION fk_mallory.look();
+SET ROLE fk_alice;
+SELECT collab.create_document('fk-8', 'eight');
+SET ROLE fk_mallory;
+INSERT INTO fk_mallory.spies VALUES ('fk-8');
+SET ROLE fk_alice;
+SELECT collab.drop_document('fk-8');
+RESET ROLE;
+SELECT * FROM fk_mallory.seen;
+DROP SCHEMA fk_mallory CASCADE;
+REVOKE ALL ON SCHEMA collab FROM fk_mallory, fk_alice;
+REVOKE ALL ON collab.documents FROM fk_mallory;
+REVOKE ALL ON FUNCTION collab.drop_document(text), collab.create_document(text, text) FROM fk_alice;
+DROP ROLE fk_mallory, fk_alice;
+
 -- the triggers' functions are for these triggers only
 SELECT collab.document_after_delete();
 CREATE TRIGGER wrong AFTER INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION collab.document_after_delete();
