@@ -115,9 +115,9 @@ moved(int64_t position, int64_t at, int64_t until)
 
 /* Units deleted next to the range by a change that also deleted some of it, or has done so before. */
 static void
-note_outside(Anchor *anchor, uint32_t i, int64_t units)
+note_outside(Anchor *anchor, uint32_t i, int64_t units, bool joined)
 {
-	AnchorItem item = {.kind = ITEM_OUTSIDE, .units = units, .death = anchor->deaths};
+	AnchorItem item = {.kind = ITEM_OUTSIDE, .units = units, .joined = joined, .death = anchor->deaths};
 
 	if (units > 0)
 		anchor_insert_item(anchor, i, &item, NULL);
@@ -136,7 +136,7 @@ remove_foreign(Anchor *anchor, int64_t at, int64_t until, int64_t end)
 }
 
 static void
-remove_units(Anchor *anchor, int64_t at, int64_t until)
+remove_units(Anchor *anchor, int64_t at, int64_t until, bool joined)
 {
 	int64_t	 start = anchor->start;
 	int64_t	 end = anchor_end(anchor);
@@ -160,6 +160,7 @@ remove_units(Anchor *anchor, int64_t at, int64_t until)
 				continue;
 			item->kind = ITEM_DELETED;
 			item->death = anchor->deaths;
+			item->joined = joined;
 		}
 		anchor->alive -= to - from;
 	}
@@ -167,8 +168,8 @@ remove_units(Anchor *anchor, int64_t at, int64_t until)
 	anchor->lo = moved(anchor->lo, at, until);
 	anchor->start = moved(start, at, until);
 	anchor->hi = moved(anchor->hi, at, until);
-	note_outside(anchor, 0, front);
-	note_outside(anchor, anchor->count, back);
+	note_outside(anchor, 0, front, joined);
+	note_outside(anchor, anchor->count, back, joined);
 }
 
 /* ---- insertion ---- */
@@ -497,7 +498,19 @@ typedef struct Work
 {
 	int	 touched; /* hunks */
 	bool rewritten;
+	bool died; /* something that is remembered was deleted */
 } Work;
+
+static bool
+remembers(const Anchor *anchor, uint64_t death)
+{
+	uint32_t i;
+
+	for (i = 0; i < anchor->count; i++)
+		if (anchor->items[i].kind != ITEM_ALIVE && anchor->items[i].death == death)
+			return true;
+	return false;
+}
 
 static CollabStatus
 apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, Work *work, CollabError *err)
@@ -529,11 +542,16 @@ apply_hunk(Anchor *anchor, int64_t at, const AnchorHunk *hunk, Work *work, Colla
 	if (hunk->removed > 0)
 	{
 		anchor->deaths++;
-		remove_units(anchor, at, until);
+		remove_units(anchor, at, until, work->died);
 	}
 	if (hunk->inserted > 0)
 		insert_units(anchor, at, side, hunk);
 	anchor_settle(anchor);
+	/* Numbers follow one another, so that what one change deleted is found together. */
+	if (hunk->removed > 0 && remembers(anchor, anchor->deaths))
+		work->died = true;
+	else if (hunk->removed > 0)
+		anchor->deaths--;
 	return COLLAB_OK;
 }
 
@@ -561,12 +579,13 @@ anchor_apply(Anchor *anchor, const AnchorEdit *edit, CollabError *err)
 {
 	uint32_t		  i = first_hunk_at(edit, anchor->lo);
 	const AnchorHunk *before = i > 0 ? &edit->hunks[i - 1] : NULL;
-	Work			  work = {0, false};
+	Work			  work = {0, false, false};
 	int64_t			  start;
 
 	if (before != NULL)
 		shift(anchor, before->shift + before->inserted - before->removed);
 	start = anchor->start;
+	anchor->past = anchor->deaths;
 	for (; i < edit->count; i++)
 	{
 		const AnchorHunk *hunk = &edit->hunks[i];

@@ -25,16 +25,18 @@
  *	insert "quick brown " there	The quick [brown fox] jumps
  *
  * Deleted text counts as inserted again when an insertion is made, in one place, of exactly the text
- *	- that one event deleted here, or
- *	- that all the latest events deleted here together, or
+ *	- that one change deleted here, or several that followed one another, or
  *	- of deleted fragments that stand side by side;
- * text that the same events deleted outside the range, next to it, is part of that by its length. It also counts
- * when an event makes that text out of what others have inserted there since, as the undo of a replacement does
- * that keeps the letters which both texts have. Text that
- * others insert at the place of a deleted edge does not separate the two: the deleted fragments may return
+ * text that the same changes deleted outside the range, next to it, is part of that by its length. It also counts
+ * when a change makes that text out of what others have inserted there since, as the undo of a replacement does
+ * that keeps the letters which both texts have; and when all that is missing stands there again and nothing else.
+ * Text that others insert at the place of a deleted edge does not separate the two: the deleted fragments may return
  * on either side of it (which is where a transformed undo may put them), and what then stands between belongs
- * to the range. Only a single unit has to return exactly where it was, as the latest thing that was deleted
- * there: otherwise typing another word that happens to have the same letter would look like an undo.
+ * to the range.
+ *
+ * Against chance: what returns has two units that are no blanks (or an embed); less returns only to its exact place,
+ * with no text of others there, and as all that is missing there or, at an edge, as the last that went. To an orphan
+ * returns what went last, or half of what is missing.
  *
  * What is remembered is bounded (below); beyond the bounds the fragments that were deleted first are
  * forgotten, and very long text is known by its length only.

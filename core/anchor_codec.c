@@ -11,11 +11,11 @@
 /*
  *	anchor	:= version (1 byte, now 1), start, start - lo, hi - end, [zone], items, item*, text*, zone text, checksum
  *	item	:= head (1 byte), units, [bytes], [age]
- *	head	   kind (bits 0-1), known (bit 2), ascii (bit 3); the rest is 0
+ *	head	   kind (bits 0-1), known (bit 2), ascii (bit 3), joined (bit 4); the rest is 0
  *
  * All numbers are varints. zone, only where lo < start or end < hi: bytes of the text of others, plus 1; 0 where
  * that is not known. bytes: of a known item that is not ASCII. age: of a deleted item, how many deaths
- * ago it was deleted; 0 for the newest. The texts of the known items follow one another. The checksum is 32 bits
+ * ago it was deleted; 0 for the newest. joined: the next older death was of the same change. The texts of the known items follow one another. The checksum is 32 bits
  * of XXH64 over all that stands before it, least significant byte first.
  *
  *	"fox" at 10, alive		01 0a 00 00 01	0c 03  66 6f 78  ...
@@ -32,6 +32,7 @@
 #define HEAD_KIND 0x03
 #define HEAD_KNOWN 0x04
 #define HEAD_ASCII 0x08
+#define HEAD_JOINED 0x10
 
 static void
 put(Buf *out, uint64_t value)
@@ -97,12 +98,16 @@ anchor_encode(const Anchor *anchor, Buf *out)
 	{
 		const AnchorItem *item = &anchor->items[i];
 
-		buf_char(out, (char) (item->kind | (item->known ? HEAD_KNOWN : 0) | (item->ascii ? HEAD_ASCII : 0)));
+		uint32_t age = item->kind == ITEM_ALIVE ? 0 : age_of(deaths, count, item->death);
+		bool	 joined = item->joined && age + 1 < count && deaths[age + 1] == item->death - 1;
+
+		buf_char(out, (char) (item->kind | (joined ? HEAD_JOINED : 0) | (item->known ? HEAD_KNOWN : 0) |
+							  (item->ascii ? HEAD_ASCII : 0)));
 		put(out, (uint64_t) item->units);
 		if (item->known && !item->ascii)
 			put(out, item->bytes);
 		if (item->kind != ITEM_ALIVE)
-			put(out, age_of(deaths, count, item->death));
+			put(out, age);
 	}
 	buf_bytes(out, anchor->text, anchor->bytes);
 	buf_bytes(out, anchor->zone, anchor->zone_bytes);
@@ -262,7 +267,8 @@ get_item(Reader *reader, AnchorItem *item)
 	item->kind = head & HEAD_KIND;
 	item->known = (head & HEAD_KNOWN) != 0;
 	item->ascii = (head & HEAD_ASCII) != 0;
-	if ((head & ~(HEAD_KIND | HEAD_KNOWN | HEAD_ASCII)) != 0)
+	item->joined = (head & HEAD_JOINED) != 0;
+	if ((head & ~(HEAD_KIND | HEAD_KNOWN | HEAD_ASCII | HEAD_JOINED)) != 0)
 		reader->failed = true;
 	item->units = (int64_t) get(reader, (uint64_t) DELTA_MAX_UNITS);
 	if (item->known)
@@ -299,19 +305,30 @@ get_items(Reader *reader, Anchor *anchor, uint32_t count)
 	return bytes;
 }
 
-/* Ages leave none out: otherwise two byte strings would mean one state. */
+/* Ages leave none out, and who died together says the same: otherwise two byte strings would mean one state. */
 static bool
-ages_are_dense(const Anchor *anchor)
+deaths_are_right(const Anchor *anchor)
 {
-	bool	 seen[ANCHOR_DELETED_MAX + 2] = {false};
-	uint64_t age;
+	bool	 seen[ANCHOR_DELETED_MAX + 3] = {false};
+	bool	 joined[ANCHOR_DELETED_MAX + 3] = {false};
+	uint64_t death;
 	uint32_t i;
 
 	for (i = 0; i < anchor->count; i++)
-		if (anchor->items[i].kind != ITEM_ALIVE)
-			seen[anchor->deaths - anchor->items[i].death] = true;
-	for (age = 0; age < anchor->deaths; age++)
-		if (!seen[age] && (age > 0 || anchor->deaths > 1))
+	{
+		const AnchorItem *item = &anchor->items[i];
+
+		if (item->joined && item->death <= 1)
+			return false;
+		if (item->kind == ITEM_ALIVE)
+			continue;
+		if (seen[item->death] && joined[item->death] != item->joined)
+			return false;
+		seen[item->death] = true;
+		joined[item->death] = item->joined;
+	}
+	for (death = 1; death <= anchor->deaths; death++)
+		if (!seen[death] && anchor->deaths > 1)
 			return false;
 	return true;
 }
@@ -378,7 +395,7 @@ anchor_decode(CollabAlloc alloc, const uint8_t *data, size_t bytes, Anchor **out
 		anchor->start = start;
 		anchor->lo = start - front;
 		anchor->hi = anchor->alive > DELTA_MAX_UNITS ? -1 : anchor_end(anchor) + back;
-		fault = ages_are_dense(anchor) ? anchor_fault(anchor) : "deaths that are not counted up";
+		fault = deaths_are_right(anchor) ? anchor_fault(anchor) : "deaths that are not counted up";
 	}
 	if (fault != NULL)
 	{

@@ -42,7 +42,8 @@ typedef struct AnchorItem
 	bool	 chosen; /* while matching: part of what comes back */
 	uint32_t bytes;
 	int64_t	 units;
-	uint64_t death; /* number of the deletion that took it; 0 while alive */
+	bool	 joined; /* the deletion before was made by the same change */
+	uint64_t death;	 /* number of the deletion that took it; 0 while alive */
 } AnchorItem;
 
 /*
@@ -63,6 +64,7 @@ struct Anchor
 	int64_t		alive;
 	int64_t		hi;
 	uint64_t	deaths; /* number of the last deletion, in one place by one change */
+	uint64_t	past;	/* the last one of the changes before this one */
 
 	AnchorItem *items;
 	uint32_t	count;

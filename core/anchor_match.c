@@ -2,8 +2,11 @@
 #include "anchor_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "utf8.h"
+
+#define ENOUGH 2
 
 /* Which of the group's deleted items are meant: from one place to another, from one death to another. */
 typedef struct Choice
@@ -29,16 +32,117 @@ is_chosen(const AnchorItem *item, uint32_t i, const Choice *choice)
 		   i >= choice->from && i < choice->to && item->death >= choice->first && item->death <= choice->last;
 }
 
-/* Whether these items, in order, are exactly what is inserted. `known`, `unknown`: units of them that were inside. */
+/* What speaks for a return: blanks are everywhere, an embed is like no other. */
+static int64_t
+evidence(const char *content, size_t bytes)
+{
+	int64_t count = 0;
+	size_t	at;
+
+	for (at = 0; at < bytes; at += content_next(content + at))
+	{
+		if ((unsigned char) content[at] == EMBED_MARK)
+			count += ENOUGH;
+		else
+			count += strchr(" \t\r\n", content[at]) == NULL;
+	}
+	return count;
+}
+
+/*
+ * What was missing in one place before this change: when the last of it was deleted, and what all of it would speak
+ * for.
+ */
+typedef struct Missing
+{
+	uint64_t newest; /* the first of the deaths of that change; 0: nothing was */
+	int64_t	 evidence;
+} Missing;
+
+/* The first death of the change that a death belongs to. */
+static uint64_t
+first_of_change(const Anchor *anchor, uint64_t death)
+{
+	uint32_t i;
+
+	for (i = 0; i < anchor->count; i++)
+		if (anchor->items[i].death == death && anchor->items[i].joined)
+		{
+			death--;
+			i = UINT32_MAX; /* from the beginning */
+		}
+	return death;
+}
+
+static Missing
+what_is_missing(const Anchor *anchor, const AnchorGroup *group)
+{
+	size_t	 stored = anchor_text_offset(anchor, group->from);
+	Missing	 missing = {0, 0};
+	uint32_t i;
+
+	for (i = group->from; i < group->to; i++)
+	{
+		const AnchorItem *item = &anchor->items[i];
+
+		if (item->kind == ITEM_DELETED && item->death <= anchor->past)
+		{
+			missing.newest = item->death > missing.newest ? item->death : missing.newest;
+			missing.evidence += item->known ? evidence(anchor->text + stored, item->bytes) : item->units;
+		}
+		stored += item->bytes;
+	}
+	missing.newest = first_of_change(anchor, missing.newest);
+	return missing;
+}
+
+/*
+ * Whether what is chosen is enough to speak of a return, or may be chance: one letter occurs in many words. An orphan
+ * needs more, because it has no other text to be recognised by: the last that went, or much of it.
+ */
 static bool
-repeats(const Anchor *anchor, const Choice *choice, const AnchorHunk *hunk, int64_t *known, int64_t *unknown)
+convinces(const Anchor *anchor, const AnchorGroup *group, const Missing *missing, const Choice *choice)
+{
+	size_t	 stored = anchor_text_offset(anchor, group->from);
+	int64_t	 known = 0;
+	int64_t	 unknown = 0;
+	bool	 newest = false;
+	bool	 all = true;
+	bool	 any = false;
+	uint32_t i;
+
+	for (i = group->from; i < group->to; i++)
+	{
+		const AnchorItem *item = &anchor->items[i];
+
+		if (item->kind == ITEM_DELETED && is_chosen(item, i, choice))
+		{
+			any = true;
+			newest = newest || item->death >= missing->newest;
+			if (item->known)
+				known += evidence(anchor->text + stored, item->bytes);
+			else
+				unknown += item->units;
+		}
+		else if (item->kind == ITEM_DELETED)
+			all = false;
+		stored += item->bytes;
+	}
+	if (!any || group->inside || (all && !group->foreign))
+		return any;
+	if (known < ENOUGH && unknown < ANCHOR_UNKNOWN_MIN)
+		return newest && anchor->alive > 0 && !group->foreign;
+	return anchor->alive > 0 || newest || 2 * (known + unknown) >= missing->evidence;
+}
+
+/* Whether these items, in order, are exactly what is inserted. */
+static bool
+repeats(const Anchor *anchor, const Choice *choice, const AnchorHunk *hunk)
 {
 	size_t	 stored = anchor_text_offset(anchor, choice->from);
 	size_t	 offset = 0;
 	uint32_t i;
 
-	*known = 0;
-	*unknown = 0;
 	for (i = choice->from; i < choice->to; i++)
 	{
 		const AnchorItem *item = &anchor->items[i];
@@ -53,8 +157,6 @@ repeats(const Anchor *anchor, const Choice *choice, const AnchorHunk *hunk, int6
 			if (item->known && (bytes != item->bytes ||
 								!content_equal(anchor->text + stored, hunk->content + offset, bytes)))
 				return false;
-			if (item->kind == ITEM_DELETED)
-				*(item->known ? known : unknown) += item->units;
 			offset += bytes;
 		}
 		stored += item->bytes;
@@ -62,28 +164,22 @@ repeats(const Anchor *anchor, const Choice *choice, const AnchorHunk *hunk, int6
 	return offset == hunk->bytes;
 }
 
-/* Whether it is enough to speak of a return, or may be chance: one letter occurs in many words. */
-static bool
-convinces(const AnchorGroup *group, const Choice *choice, uint64_t newest, int64_t known, int64_t unknown)
+static void
+choose(Anchor *anchor, const Choice *choice)
 {
-	if (known > 1 || unknown >= ANCHOR_UNKNOWN_MIN)
-		return true;
-	if (known == 0)
-		return false;
-	return group->inside || (!group->foreign && choice->first <= newest && newest <= choice->last);
+	uint32_t i;
+
+	for (i = 0; i < anchor->count; i++)
+		anchor->items[i].chosen = is_chosen(&anchor->items[i], i, choice);
 }
 
 static bool
-try_choice(Anchor *anchor, const AnchorGroup *group, const Choice *choice, uint64_t newest,
+try_choice(Anchor *anchor, const AnchorGroup *group, const Choice *choice, const Missing *missing,
 		   const AnchorHunk *hunk)
 {
-	int64_t	 known, unknown;
-	uint32_t i;
-
-	if (!repeats(anchor, choice, hunk, &known, &unknown) || !convinces(group, choice, newest, known, unknown))
+	if (!repeats(anchor, choice, hunk) || !convinces(anchor, group, missing, choice))
 		return false;
-	for (i = 0; i < anchor->count; i++)
-		anchor->items[i].chosen = is_chosen(&anchor->items[i], i, choice);
+	choose(anchor, choice);
 	return true;
 }
 
@@ -129,8 +225,8 @@ list_deaths(const Anchor *anchor, const AnchorGroup *group, Death *deaths)
 
 /* What was deleted in turn, by one hunk or by several: of one event, of one editor who undoes them together. */
 static bool
-match_deaths(Anchor *anchor, const AnchorGroup *group, const Death *deaths, uint32_t count, uint64_t newest,
-			 const AnchorHunk *hunk)
+match_deaths(Anchor *anchor, const AnchorGroup *group, const Death *deaths, uint32_t count,
+			 const Missing *missing, const AnchorHunk *hunk)
 {
 	Choice	 choice = {.from = group->from, .to = group->to};
 	int64_t	 units = 0;
@@ -144,7 +240,7 @@ match_deaths(Anchor *anchor, const AnchorGroup *group, const Death *deaths, uint
 			units -= deaths[last++].units;
 		choice.first = deaths[first].death;
 		choice.last = last <= first ? deaths[last].death : 0;
-		if (units == hunk->inserted && try_choice(anchor, group, &choice, newest, hunk))
+		if (units == hunk->inserted && try_choice(anchor, group, &choice, missing, hunk))
 			return true;
 	}
 	return false;
@@ -152,7 +248,7 @@ match_deaths(Anchor *anchor, const AnchorGroup *group, const Death *deaths, uint
 
 /* What stands side by side, whenever it was deleted. */
 static bool
-match_neighbours(Anchor *anchor, const AnchorGroup *group, uint64_t newest, const AnchorHunk *hunk)
+match_neighbours(Anchor *anchor, const AnchorGroup *group, const Missing *missing, const AnchorHunk *hunk)
 {
 	Choice	choice = {.from = group->from, .to = group->from, .first = 0, .last = UINT64_MAX};
 	int64_t units = 0;
@@ -163,7 +259,7 @@ match_neighbours(Anchor *anchor, const AnchorGroup *group, uint64_t newest, cons
 		units += anchor->items[choice.to++].units;
 		while (units > hunk->inserted)
 			units -= anchor->items[choice.from++].units;
-		if (units == hunk->inserted && try_choice(anchor, group, &choice, newest, hunk))
+		if (units == hunk->inserted && try_choice(anchor, group, &choice, missing, hunk))
 			return true;
 	}
 	return false;
@@ -210,7 +306,6 @@ find_in_zone(Anchor *anchor, const Choice *choice, const AnchorZone *zone, int64
 	int64_t	 at = 0;
 	int		 places = 0;
 	size_t	 stored;
-	uint32_t i;
 
 	while (first < choice->to && !is_chosen(&anchor->items[first], first, choice))
 		first++;
@@ -221,7 +316,8 @@ find_in_zone(Anchor *anchor, const Choice *choice, const AnchorZone *zone, int64
 		int64_t length = content_units(zone->content + offset, bytes);
 		size_t	next = content_next(zone->content + offset);
 
-		if (length > 1 && (zone->rewritten || bytes == zone->bytes))
+		if ((zone->rewritten && evidence(zone->content + offset, bytes) >= ENOUGH) ||
+			(bytes == zone->bytes && choice->last == UINT64_MAX))
 		{
 			*from = at;
 			*units = length;
@@ -235,17 +331,16 @@ find_in_zone(Anchor *anchor, const Choice *choice, const AnchorZone *zone, int64
 		at += content_units(zone->content + offset, next);
 		offset += next;
 	}
-	if (places != 1)
-		return false;
-	for (i = 0; i < anchor->count; i++)
-		anchor->items[i].chosen = is_chosen(&anchor->items[i], i, choice);
-	return true;
+	if (places == 1)
+		choose(anchor, choice);
+	return places == 1;
 }
 
 bool
 anchor_match_zone(Anchor *anchor, AnchorGroup group, const AnchorZone *zone, int64_t *from, int64_t *units)
 {
 	Choice	 choice = {group.from, group.to, 1, UINT64_MAX, true};
+	Missing	 missing = what_is_missing(anchor, &group);
 	Death	 deaths[ANCHOR_ITEMS_MAX];
 	uint32_t count;
 	uint32_t i;
@@ -254,11 +349,13 @@ anchor_match_zone(Anchor *anchor, AnchorGroup group, const AnchorZone *zone, int
 		return true;
 	if (!zone->rewritten)
 		return false;
+	group.foreign = true;
 	count = list_deaths(anchor, &group, deaths);
 	for (i = 0; i < count; i++)
 	{
 		choice.first = choice.last = deaths[i].death;
-		if (deaths[i].of_range && find_in_zone(anchor, &choice, zone, from, units))
+		if (deaths[i].of_range && convinces(anchor, &group, &missing, &choice) &&
+			find_in_zone(anchor, &choice, zone, from, units))
 			return true;
 	}
 	return false;
@@ -270,13 +367,9 @@ bool
 anchor_match(Anchor *anchor, AnchorGroup group, const AnchorHunk *hunk)
 {
 	Death	 deaths[ANCHOR_ITEMS_MAX];
-	uint64_t newest = 0;
 	uint32_t count = list_deaths(anchor, &group, deaths);
-	uint32_t i;
+	Missing	 missing = what_is_missing(anchor, &group);
 
-	for (i = 0; i < count && newest == 0; i++)
-		if (deaths[i].of_range)
-			newest = deaths[i].death;
-	return newest > 0 && (match_deaths(anchor, &group, deaths, count, newest, hunk) ||
-						  match_neighbours(anchor, &group, newest, hunk));
+	return match_deaths(anchor, &group, deaths, count, &missing, hunk) ||
+		   match_neighbours(anchor, &group, &missing, hunk);
 }

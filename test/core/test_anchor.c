@@ -383,8 +383,9 @@ test_returns_in_any_order(void **state)
 	assert_seen(&s, "a[bbccdd]e");
 	change(&s, "[{\"retain\":3},{\"delete\":2}]");
 	change(&s, "[{\"retain\":1},{\"delete\":4}]");
+	/* a small part, and not the last that went: it may be chance, until there is more of it */
 	change(&s, "[{\"retain\":1},{\"insert\":\"cc\"}]");
-	assert_seen(&s, "a[cc]e");
+	assert_seen(&s, "acc|e");
 	change(&s, "[{\"retain\":1},{\"insert\":\"bb\"},{\"retain\":2},{\"insert\":\"dd\"}]");
 	assert_seen(&s, "a[bbccdd]e");
 	anchor_free(s.anchor);
