@@ -256,12 +256,12 @@ group_at(Anchor *anchor, int64_t at)
 	return group;
 }
 
+#define NO_PLACE UINT32_MAX
+
 /*
  * Takes the chosen items out. What was inserted in their place is `front` units outside the range, then the text
  * itself, then `back` units outside. Returns the index where the text belongs.
  */
-#define NO_PLACE UINT32_MAX
-
 static uint32_t
 take_chosen(Anchor *anchor, int64_t *front, int64_t *back)
 {
