@@ -5,10 +5,11 @@
  *
  * Times are taken inside the server; best of several rounds. Without the worker, so there is no snapshot but the one that a figure names.
  */
-import { appendFileSync, existsSync, writeFileSync, chownSync } from 'node:fs';
+import { existsSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
 import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
+import { report } from '../figures.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const trace = join(process.env.TRACES ?? join(projectDir, '../shared/traces'), 'automerge-paper.json.gz');
@@ -21,15 +22,6 @@ if (!existsSync(trace))
 
 const cluster = await startCluster({ preload: false, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' } });
 const db = cluster.createDatabase('bench');
-
-function report(name, value, unit, goal = null)
-{
-	const met = goal === null ? null : value < goal;
-	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal: goal === null ? null : `< ${goal}`, met });
-	console.log(line);
-	if (process.env.BENCH_LINES)
-		appendFileSync(process.env.BENCH_LINES, line + '\n');
-}
 
 /* Milliseconds that a query takes in a session that has run it before. `after` undoes what it did. */
 function milliseconds(query, after = '')
@@ -66,7 +58,7 @@ db.sql(`CREATE TABLE keystrokes (n bigserial, op text);
 	VACUUM ANALYZE`);
 const head = Number(db.sql(`SELECT max(version) FROM collab.events_since('paper', 259000)`));
 
-report('blame of 259,778 keystrokes, no snapshot', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', 300);
+report('blame of 259,778 keystrokes, no snapshot', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', '< 300');
 report('diff over 10,000 versions in the middle', milliseconds(`collab.diff('paper', 130000, 140000)`), 'ms');
 report('diff over 10,000 versions backward, no snapshot', milliseconds(`collab.diff('paper', 140000, 130000)`), 'ms');
 report('diff over all 259,778 versions', milliseconds(`collab.diff('paper', 0, ${head})`), 'ms');
@@ -74,7 +66,7 @@ report('history, the newest edit of 259,778 keystrokes', milliseconds(`count(*) 
 report('history, all edits of 259,778 keystrokes', milliseconds(`count(*) FROM collab.history('paper', max_edits => NULL)`), 'ms');
 
 db.sql(`SELECT collab.name_version('paper', 'middle', 130000), collab.name_version('paper', 'head', ${head})`);
-report('blame of 259,778 keystrokes, snapshot at the head', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', 300);
+report('blame of 259,778 keystrokes, snapshot at the head', milliseconds(`count(*) FROM collab.blame('paper')`), 'ms', '< 300');
 report('diff over 10,000 versions backward, snapshot below', milliseconds(`collab.diff('paper', 140000, 130000)`), 'ms');
 
 /* one word among ten editors' keystrokes: history's first page, and an undo over all the others */

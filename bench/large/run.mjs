@@ -6,9 +6,10 @@
  * typing errors and their corrections, and now and then a jump to another place. A list of 100 edits shares its time, as edits
  * of one message do. BENCH_EVENTS and BENCH_DOCUMENTS make it smaller.
  */
-import { appendFileSync, readFileSync, readdirSync, writeFileSync, chownSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
+import { report } from '../figures.mjs';
 
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 10_000_000);
 const DOCUMENTS = Number(process.env.BENCH_DOCUMENTS ?? 10_000);
@@ -21,14 +22,6 @@ const TOTAL = PER_DOCUMENT * DOCUMENTS;
 
 const started = Date.now();
 const progress = (what) => console.log(`   ${((Date.now() - started) / 1000).toFixed(0).padStart(4)} s  ${what}`);
-
-function report(name, value, unit, goal = null, met = null)
-{
-	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal, met });
-	console.log(line);
-	if (process.env.BENCH_LINES)
-		appendFileSync(process.env.BENCH_LINES, line + '\n');
-}
 
 /* ---- typing ---- */
 

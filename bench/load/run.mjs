@@ -7,10 +7,11 @@
  * document() gives the content as a value of SQL, open_document() what a proxy sends to a browser that opens for the first time (JSON).
  * Medians of many calls in one session, timed by the server's clock.
  */
-import { appendFileSync, chownSync, existsSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
 import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
+import { report } from '../figures.mjs';
 
 const trace = join(process.env.TRACES ?? join(projectDir, '../shared/traces'), 'automerge-paper.json.gz');
 
@@ -18,14 +19,6 @@ if (!existsSync(trace))
 {
 	console.log(`${trace} is not there: nothing is measured`);
 	process.exit(0);
-}
-
-function report(name, value, unit, goal = null)
-{
-	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal: goal === null ? null : `< ${goal}`, met: goal === null ? null : value < goal });
-	console.log(line);
-	if (process.env.BENCH_LINES)
-		appendFileSync(process.env.BENCH_LINES, line + '\n');
 }
 
 const cluster = await startCluster({ preload: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off', 'collab.worker': 'off' } });
@@ -68,16 +61,16 @@ db.sql(`CREATE TABLE strokes (n int PRIMARY KEY, op collab.delta);
 report('length of the document', Number(db.sql(`SELECT collab.delta_length(collab.document('paper'))`)), 'units');
 
 const open = `count(*) FROM collab.open_document('paper', 'alice', 1, NULL, NULL, 0, 1000)`;
-report(`document() of ${events} events, no snapshot`, median(`collab.document('paper')`, 15), 'ms', 150);
+report(`document() of ${events} events, no snapshot`, median(`collab.document('paper')`, 15), 'ms', '< 150');
 report(`open_document() of ${events} events, no snapshot`, median(open, 15), 'ms');
 
 /* Folding leaves a snapshot of the head. */
 db.sql(`SELECT collab.fold('paper', 2)`);
-report('document() from a snapshot at the head', median(`collab.document('paper')`, 300), 'ms', 1);
-report('open_document() from a snapshot at the head', median(open, 300), 'ms', 1);
+report('document() from a snapshot at the head', median(`collab.document('paper')`, 300), 'ms', '< 1');
+report('open_document() from a snapshot at the head', median(open, 300), 'ms', '< 1');
 
 db.sql(`DO $$ BEGIN FOR i IN 1 .. 100 LOOP PERFORM collab.insert_text('paper', 1000 * i, 'x'); END LOOP; END $$`);
-report('document() from a snapshot and 100 events', median(`collab.document('paper')`, 300), 'ms', 3);
-report('open_document() from a snapshot and 100 events', median(open, 300), 'ms', 3);
+report('document() from a snapshot and 100 events', median(`collab.document('paper')`, 300), 'ms', '< 3');
+report('open_document() from a snapshot and 100 events', median(open, 300), 'ms', '< 3');
 
 await cluster.destroy();

@@ -7,11 +7,12 @@
  * Bytes of a row include its part of pages and of the index; bytes of a chunk and of an object are those of the payload, the text of
  * the edits included. Times are taken inside the server; the first cold read includes the archiver's work, median of several rounds.
  */
-import { appendFileSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Archiver } from '../../test/lib/archiver.mjs';
 import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
 import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
+import { report } from '../figures.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const VERSION = 130000;
@@ -21,14 +22,6 @@ if (!existsSync(trace))
 {
 	console.log(`${trace} is not there: nothing is measured`);
 	process.exit(0);
-}
-
-function report(name, value, unit, goal = null)
-{
-	const line = JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, goal: goal === null ? null : `< ${goal}`, met: goal === null ? null : value < goal });
-	console.log(line);
-	if (process.env.BENCH_LINES)
-		appendFileSync(process.env.BENCH_LINES, line + '\n');
 }
 
 const cluster = await startCluster({ preload: false, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' } });
@@ -77,7 +70,7 @@ if (code !== 0)
 report('archiving of automerge-paper, all of it', Number(process.hrtime.bigint() - started) / 1e6, 'ms');
 const archive = number('SELECT sum(bytes) FROM collab.archives') / number('SELECT sum(events) FROM collab.archives');
 report('bytes per event of automerge-paper: object', archive, 'bytes');
-report('bytes per event of automerge-paper: chunk + object', chunk + archive, 'bytes', 2);
+report('bytes per event of automerge-paper: chunk + object', chunk + archive, 'bytes', '< 2');
 
 await archiver.start();
 report('version 130,000 from the cold store, read for the first time', rebuild('DELETE FROM collab.thawed'), 'ms');
