@@ -120,7 +120,18 @@ test('large edits have a snapshot even if they are few', async () =>
 
 test('more documents than are noted one by one are looked at, all of them', async () =>
 {
-	db.sql(`SELECT count(collab.create_document('many-' || i, 'marmot ' || i)) FROM generate_series(1, 4000) i`);
+	/* each transaction is small enough to name its documents, together they are too many */
+	const pid = await worker(db);
+	process.kill(pid, 'SIGSTOP');
+	try
+	{
+		for (let part = 0; part < 4; part++)
+			db.sql(`SELECT count(collab.create_document('many-' || i, 'marmot ' || i)) FROM generate_series(${part * 1000 + 1}, ${part * 1000 + 1000}) i`);
+	}
+	finally
+	{
+		process.kill(pid, 'SIGCONT');
+	}
 	await until(() => db.sql(`SELECT count(*) FROM collab.search(to_tsquery('simple', 'marmot'), 5000)`) === '4000', '4000 texts', 60000);
 	db.sql(`SELECT count(collab.drop_document('many-' || i)) FROM generate_series(1, 4000) i`);
 	assert.equal(db.sql(`SELECT count(*) FROM collab.search(to_tsquery('simple', 'marmot'), 5000)`), '0');
