@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fault-postgres.sh - a copy of the PostgreSQL installation in build/fault whose collab.so has fault points (core/fault.h);
+# fault-postgres.sh - a copy of the PostgreSQL installation in build/fault (or /var/tmp) whose collab.so has fault points (core/fault.h);
 # prints the path of its pg_config. Only the programs are copied, the rest are links: PostgreSQL finds its files from where its
 # programs are.
 # shellcheck source=scripts/lib.sh
@@ -11,6 +11,15 @@ share=$("$PG_CONFIG" --sharedir)
 library=$("$PG_CONFIG" --pkglibdir)
 copy=$top/build/fault/postgresql
 source=$top/build/fault/source
+
+# Elsewhere if the server's user cannot come here.
+if [ "$EUID" = 0 ] && ! as_user "$(server_user)" test -x "$top/scripts" 2>/dev/null; then
+  copy=/var/tmp/collab-fault-$(printf '%s' "$top" | cksum | cut -d' ' -f1)
+  # In /var/tmp anybody may have put something of that name.
+  if [ -e "$copy" ] && { [ -L "$copy" ] || [ "$(stat -c %U "$copy")" != root ]; }; then
+    die "$copy is not ours: remove it"
+  fi
+fi
 
 # What all three paths begin with is what the copy stands for.
 prefix=$bin
