@@ -49,18 +49,8 @@ decimal(char buffer[24], int64_t value)
 static Outcome
 refused(Duty *duty, PgStatus status, int64_t doc, const char *msg)
 {
-	char sqlstate[8];
-	char message[600];
-
-	duty_log_sql(duty, msg);
-	if (status == PG_LOST)
-		return OUTCOME_FAILED;
-	snprintf(sqlstate, sizeof(sqlstate), "%s", pg_sqlstate(duty->pg));
-	snprintf(message, sizeof(message), "%s", pg_message(duty->pg));
-	/* the document is in use: that is no failure of its own */
-	if (strcmp(sqlstate, "55P03") != 0 && strcmp(sqlstate, "57014") != 0)
-		duty_report(duty, doc, "archive", sqlstate, message);
-	return OUTCOME_SKIPPED;
+	duty_refused(duty, status, doc, "archive", msg);
+	return status == PG_LOST ? OUTCOME_FAILED : OUTCOME_SKIPPED;
 }
 
 /* ---- one object ---- */

@@ -83,6 +83,19 @@ duty_report(Duty *duty, int64_t doc, const char *name, const char *sqlstate, con
 		duty_log_sql(duty, "cannot report a failure");
 }
 
+void
+duty_refused(Duty *duty, PgStatus status, int64_t doc, const char *name, const char *msg)
+{
+	char sqlstate[8];
+	char message[600];
+
+	duty_log_sql(duty, msg);
+	snprintf(sqlstate, sizeof(sqlstate), "%s", pg_sqlstate(duty->pg));
+	snprintf(message, sizeof(message), "%s", pg_message(duty->pg));
+	if (status == PG_REFUSED && strcmp(sqlstate, "55P03") != 0 && strcmp(sqlstate, "57014") != 0)
+		duty_report(duty, doc, name, sqlstate, message);
+}
+
 StoreStatus
 duty_fetch(Duty *duty, const char *object, size_t bytes, const uint8_t hash[SHA256_BYTES], StoreError *err)
 {

@@ -33,6 +33,12 @@ void duty_log_store(const StoreError *err, const char *msg, const char *object);
 void duty_report(Duty *duty, int64_t doc, const char *name, const char *sqlstate, const char *message);
 
 /*
+ * Logs why the last statement, about this document, failed, and notes it in the database, unless it says nothing about the
+ * document: no connection, a lock, a cancelled statement.
+ */
+void duty_refused(Duty *duty, PgStatus status, int64_t doc, const char *name, const char *msg);
+
+/*
  * Reads an object into duty->content and compares it with what it must be; STORE_FAILED where it is anything
  * else, STORE_TOO_LARGE where it is longer.
  */

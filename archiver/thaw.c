@@ -53,7 +53,7 @@ read_wanted(const Pg *pg, int *count)
 	return wanted;
 }
 
-/* False: it failed, and the reader was told. */
+/* False: it failed; the reader was told if that says something about his document. */
 static bool
 thaw_segment(Duty *duty, const Wanted *wanted)
 {
@@ -61,28 +61,24 @@ thaw_segment(Duty *duty, const Wanted *wanted)
 	char	   first[24];
 	PgArg	   args[] = {PG_TEXT(doc), PG_TEXT(first), PG_BYTES(NULL, 0)};
 	int64_t	   start = now_ms();
+	PgStatus   status;
 	StoreError err;
 
 	if (duty_fetch(duty, wanted->object, (size_t) wanted->bytes, wanted->hash, &err) != STORE_OK)
 	{
 		duty_log_store(&err, "cannot bring back an object", wanted->object);
-		duty_report(duty, wanted->doc, "thaw", "58030", err.message);
+		if (err.status != STORE_STOPPED)
+			duty_report(duty, wanted->doc, "thaw", "58030", err.message);
 		return false;
 	}
 	FAULT_POINT("thaw_fetched");
 	snprintf(doc, sizeof(doc), "%" PRId64, wanted->doc);
 	snprintf(first, sizeof(first), "%" PRId64, wanted->first_version);
 	args[2] = PG_BYTES(duty->content.data, duty->content.size);
-	if (pg_run(duty->pg, "SELECT collab.thaw_store($1::bigint, $2::bigint, $3::bytea)", 3, args) != PG_OK)
+	status = pg_run(duty->pg, "SELECT collab.thaw_store($1::bigint, $2::bigint, $3::bytea)", 3, args);
+	if (status != PG_OK)
 	{
-		char sqlstate[8];
-		char message[600];
-
-		duty_log_sql(duty, "the database refuses an object");
-		snprintf(sqlstate, sizeof(sqlstate), "%s", pg_sqlstate(duty->pg));
-		snprintf(message, sizeof(message), "%s", pg_message(duty->pg));
-		if (pg_ready(duty->pg))
-			duty_report(duty, wanted->doc, "thaw", sqlstate, message);
+		duty_refused(duty, status, wanted->doc, "thaw", "the database refuses an object");
 		return false;
 	}
 	log_line(LOG_INFO, "thawed", "object=%s chunks=%" PRId64 " bytes=%" PRId64 " ms=%" PRId64, wanted->object,

@@ -44,6 +44,7 @@ export class Stand
 		stand.database = stand.cluster.createDatabase('collab');
 		stand.dir = mkdtempSync(join(tmpdir(), 'collab-cold-'));
 		stand.archivers = [];
+		stand.stores = [];
 		stand.documents = 0;
 		stand.onExit = () => rmSync(stand.dir, { recursive: true, force: true });
 		process.on('exit', stand.onExit);
@@ -118,9 +119,11 @@ export class Stand
 		return { config: { store_dir: dir }, env: {}, keys: () => keysOf(dir), path: (key) => join(dir, key), stop: async () => {} };
 	}
 
-	s3(options = {})
+	async s3(options = {})
 	{
-		return startS3({ dir: join(this.dir, options.name ?? 's3'), ...options });
+		const store = await startS3({ dir: join(this.dir, options.name ?? 's3'), ...options });
+		this.stores.push(store);
+		return store;
 	}
 
 	/* ---- archivers ---- */
@@ -143,6 +146,9 @@ export class Stand
 	async finish()
 	{
 		await this.stopArchivers();
+		/* also those that a test which failed did not stop: they would keep this process */
+		for (const store of this.stores)
+			await store.stop();
 		for (const archiver of this.archivers)
 		{
 			assert.doesNotMatch(archiver.log, /AddressSanitizer|LeakSanitizer|runtime error/, archiver.log);

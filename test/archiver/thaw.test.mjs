@@ -62,6 +62,25 @@ test('an archiver that comes while a reader waits serves it', async () =>
 	await archiver.stop();
 });
 
+test('an archiver that loses its connection while it brings history back does so again, and no reader hears of it', async () =>
+{
+	const { id, digest } = await coldDocument();
+	const blocker = stand.database.session();
+	await blocker.query('BEGIN; LOCK TABLE collab.thawed IN EXCLUSIVE MODE');
+	const reading = stand.digest(id);
+	const archiver = await stand.archiver(store, { config: { archive_after: '100 years' } }).start();
+	const storing = `FROM pg_stat_activity WHERE query LIKE 'SELECT collab.thaw_store%' AND wait_event_type = 'Lock'`;
+	await eventually(() => stand.sql(`SELECT count(*) ${storing}`) === '1', { what: 'the archiver waits to store' });
+	stand.sql(`SELECT pg_terminate_backend(pid) ${storing}`);
+	await eventually(() => stand.sql(`SELECT count(*) ${storing}`) === '1', { what: 'the archiver has come back' });
+	await blocker.query('COMMIT');
+	await blocker.close();
+	assert.equal(await reading, digest);
+	assert.match(archiver.log, /terminating connection/);
+	assert.equal(stand.count('quarantine'), 0);
+	await archiver.stop();
+});
+
 test('many readers of one segment cost one request to the store', async () =>
 {
 	const { id, digest } = await coldDocument();
