@@ -7,22 +7,11 @@
  * document() gives the content as a value of SQL, open_document() what a proxy sends to a browser that opens for the first time (JSON).
  * Medians of many calls in one session, timed by the server's clock.
  */
-import { chownSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
-import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
 import { report } from '../figures.mjs';
+import { startWithPaper } from '../paper.mjs';
 
-const trace = join(process.env.TRACES ?? join(projectDir, '../shared/traces'), 'automerge-paper.json.gz');
-
-if (!existsSync(trace))
-{
-	console.log(`${trace} is not there: nothing is measured`);
-	process.exit(0);
-}
-
-const cluster = await startCluster({ preload: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off', 'collab.worker': 'off' } });
-const db = cluster.createDatabase('bench');
+const { cluster, db } = await startWithPaper();
+const events = db.sql('SELECT count(*) FROM collab.events');
 
 /* The median of `calls` calls, in milliseconds, after two that are not counted. */
 function median(call, calls)
@@ -43,21 +32,6 @@ function median(call, calls)
 		SELECT pg_temp.run()`));
 }
 
-const file = join(cluster.dir, 'trace.tsv');
-let events = 0;
-let lines = '';
-for (const { ops } of keystrokes(await loadTrace(trace)))
-	lines += `${++events}\t${JSON.stringify({ ops }).replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n')}\n`;
-writeFileSync(file, lines);
-if (cluster.user)
-	chownSync(file, cluster.user.uid, cluster.user.gid);
-
-/* Keystrokes through submit, in order. */
-db.sql(`CREATE TABLE strokes (n int PRIMARY KEY, op collab.delta);
-	COPY strokes FROM '${file}';
-	SELECT collab.create_document('paper');
-	DO $$ DECLARE stroke collab.delta; BEGIN FOR stroke IN SELECT op FROM strokes ORDER BY n LOOP PERFORM collab.submit('paper', stroke); END LOOP; END $$;
-	VACUUM ANALYZE`);
 report('length of the document', Number(db.sql(`SELECT collab.delta_length(collab.document('paper'))`)), 'units');
 
 const open = `count(*) FROM collab.open_document('paper', 'alice', 1, NULL, NULL, 0, 1000)`;

@@ -7,46 +7,25 @@
  * Bytes of a row include its part of pages and of the index; bytes of a chunk and of an object are those of the payload, the text of
  * the edits included. Times are taken inside the server; the first cold read includes the archiver's work, median of several rounds.
  */
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Archiver } from '../../test/lib/archiver.mjs';
-import { projectDir, startCluster } from '../../test/lib/cluster.mjs';
-import { keystrokes, loadTrace } from '../../test/replay/traces.mjs';
-import { report } from '../figures.mjs';
+import { median, report } from '../figures.mjs';
+import { startWithPaper } from '../paper.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const VERSION = 130000;
-const trace = join(process.env.TRACES ?? join(projectDir, '../shared/traces'), 'automerge-paper.json.gz');
-
-if (!existsSync(trace))
-{
-	console.log(`${trace} is not there: nothing is measured`);
-	process.exit(0);
-}
-
-const cluster = await startCluster({ preload: false, settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' } });
-const db = cluster.createDatabase('bench');
+const { cluster, db } = await startWithPaper();
 const number = (sql) => Number(db.sql(sql));
 
 /* Milliseconds to rebuild the version, in a session of its own that has loaded the library. `before` is not counted. */
 function rebuild(before = '')
 {
-	const times = Array.from({ length: ROUNDS }, () => number(`${before}; LOAD 'collab'; CREATE TEMP TABLE taken AS SELECT clock_timestamp() AS t;
+	return median(Array.from({ length: ROUNDS }, () => number(`${before}; LOAD 'collab'; CREATE TEMP TABLE taken AS SELECT clock_timestamp() AS t;
 		CREATE TEMP TABLE result AS SELECT md5(collab.document('paper', ${VERSION})::text) AS content;
-		SELECT 1000 * extract(epoch FROM clock_timestamp() - t) FROM taken;`.replace(/^;/, '')));
-	return times.sort((a, b) => a - b)[times.length >> 1];
+		SELECT 1000 * extract(epoch FROM clock_timestamp() - t) FROM taken;`.replace(/^;/, ''))));
 }
 
-const ops = join(cluster.dir, 'ops');
-writeFileSync(ops, [...keystrokes(await loadTrace(trace))].map((delta) => JSON.stringify(delta).replaceAll('\\', '\\\\')).join('\n') + '\n');
-if (cluster.user)
-	chownSync(ops, cluster.user.uid, cluster.user.gid);
-db.sql(`CREATE TABLE keystrokes (n bigserial, op text);
-	COPY keystrokes (op) FROM '${ops}';
-	SELECT collab.create_document('paper');
-	SELECT count(collab.submit('paper', op::collab.delta)) FROM (SELECT op FROM keystrokes ORDER BY n) k;
-	DROP TABLE keystrokes;
-	VACUUM ANALYZE`);
 const events = number('SELECT count(*) FROM collab.events');
 const expected = db.sql(`SELECT md5(collab.document('paper', ${VERSION})::text)`);
 
