@@ -111,7 +111,6 @@ void anchor_settle(Anchor *anchor);
 /* ---- text of others; positions count its units from lo on, those of the range left out ---- */
 
 bool   anchor_zone_reserve(Anchor *anchor, size_t bytes) COLLAB_MUST_CHECK;
-void   anchor_zone_forget(Anchor *anchor);
 size_t anchor_zone_offset(const Anchor *anchor, int64_t units);
 /* Where there is room; too much of it is not known any more. */
 void anchor_zone_insert(Anchor *anchor, int64_t at, const AnchorHunk *hunk, int64_t from, int64_t to);

@@ -24,8 +24,8 @@ anchor_zone_reserve(Anchor *anchor, size_t bytes)
 	return true;
 }
 
-void
-anchor_zone_forget(Anchor *anchor)
+static void
+forget(Anchor *anchor)
 {
 	anchor->zone_known = false;
 	anchor->zone_bytes = 0;
@@ -50,7 +50,7 @@ anchor_zone_insert(Anchor *anchor, int64_t at, const AnchorHunk *hunk, int64_t f
 	if (first == CONTENT_NOWHERE || last == CONTENT_NOWHERE || offset == CONTENT_NOWHERE ||
 		anchor->zone_bytes + (last - first) > ANCHOR_ZONE_MAX)
 	{
-		anchor_zone_forget(anchor);
+		forget(anchor);
 		return;
 	}
 	memmove(anchor->zone + offset + (last - first), anchor->zone + offset, anchor->zone_bytes - offset);
@@ -69,7 +69,7 @@ anchor_zone_remove(Anchor *anchor, int64_t from, int64_t to)
 	last = anchor_zone_offset(anchor, to);
 	if (first == CONTENT_NOWHERE || last == CONTENT_NOWHERE)
 	{
-		anchor_zone_forget(anchor);
+		forget(anchor);
 		return;
 	}
 	if (last < anchor->zone_bytes)

@@ -54,8 +54,12 @@ typedef struct Revert
 	Arena			   scratch; /* of one step */
 } Revert;
 
-bool
-revert_is_own(const StoredEvent *event, const UndoneRow *undone, int64 user)
+/*
+ * Is the event one of the user's: an edit, or an undo or redo of his edits, whoever asked for that?
+ * Somebody's undo of another's edits is not.
+ */
+static bool
+is_own(const StoredEvent *event, const UndoneRow *undone, int64 user)
 {
 	return undone != NULL ? undone->author == user : event->author == user;
 }
@@ -512,7 +516,7 @@ pass_event(Revert *revert, const StoredEvent *event, UndoneReader *reader, int64
 {
 	const UndoneRow *undone = undone_at(reader, event->version);
 
-	if (!revert_is_own(event, undone, user))
+	if (!is_own(event, undone, user))
 	{
 		end_stretch(revert);
 		follow(revert, event, change);

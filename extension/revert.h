@@ -9,12 +9,6 @@
 #include "undone.h"
 
 /*
- * Is the event one of the user's: an edit, or an undo or redo of his edits, whoever asked for that?
- * Somebody's undo of another's edits is not.
- */
-extern bool revert_is_own(const StoredEvent *event, const UndoneRow *undone, int64 user);
-
-/*
  * The change at the head that takes back everything that the user did from version `first` on, and
  * nothing that others did; in the arena, empty where nothing of it is left. An undo and what it undid
  * both lie in the range and cancel each other out.

@@ -65,11 +65,9 @@ typedef struct StoreScan StoreScan;
  * scan.
  */
 extern StoreScan *store_scan_begin(int64 doc, int64 from, int64 to, bool backward, Snapshot snapshot);
-/* False at the end. What `out` points to lives until the next call. */
-extern bool store_scan_next(StoreScan *scan, StoredEvent *out);
 /*
- * The same in two steps, for who does not want every op: a pasted novel is not read to learn its
- * version.
+ * False at the end. `op` of `out` is NULL until it is fetched: a pasted novel is not read to learn its version. It lives until the
+ * next call.
  */
 extern bool store_scan_next_row(StoreScan *scan, StoredEvent *out);
 extern void store_scan_fetch_op(StoreScan *scan, StoredEvent *out);

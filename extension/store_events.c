@@ -165,15 +165,6 @@ store_scan_next_row(StoreScan *scan, StoredEvent *out)
 	return true;
 }
 
-bool
-store_scan_next(StoreScan *scan, StoredEvent *out)
-{
-	if (!store_scan_next_row(scan, out))
-		return false;
-	store_scan_fetch_op(scan, out);
-	return true;
-}
-
 void
 store_scan_end(StoreScan *scan)
 {

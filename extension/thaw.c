@@ -39,17 +39,11 @@ enum
 	THAWED_PAYLOAD
 };
 
-int64
-thaw_lock_key(int64 doc, int64 first_version)
-{
-	return collab_segment_key(doc, first_version);
-}
-
 PG_FUNCTION_INFO_V1(thaw_lock_key_sql);
 Datum
 thaw_lock_key_sql(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(thaw_lock_key(PG_GETARG_INT64(0), PG_GETARG_INT64(1)));
+	PG_RETURN_INT64(collab_segment_key(PG_GETARG_INT64(0), PG_GETARG_INT64(1)));
 }
 
 /* ---- what is there ---- */
@@ -197,7 +191,7 @@ wait_a_little(void)
 static const uint8 *
 wait_for_chunk(const ArchiveRow *segment, int64 version, uint32 *bytes)
 {
-	int64		 key = thaw_lock_key(segment->doc, segment->first_version);
+	int64		 key = collab_segment_key(segment->doc, segment->first_version);
 	TimestampTz	 start = GetCurrentTimestamp();
 	const uint8 *found;
 	int			 looks = 0;

@@ -80,7 +80,7 @@ worker_begin(const char *duty)
 	{
 		CommitTransactionCommand();
 		slots_give_back();
-		worker_leave();
+		proc_exit(0);
 	}
 	if (OidIsValid(catalog_get()->snapshots.table))
 	{
@@ -151,12 +151,6 @@ worker_budget_used(TimestampTz start)
 }
 
 /* ---- begin and end ---- */
-
-void
-worker_leave(void)
-{
-	proc_exit(0);
-}
 
 /*
  * The end is wished for, by the postmaster or by pg_terminate_backend(). What runs is cancelled, not ended by FATAL: so the process
@@ -326,7 +320,7 @@ look_around(void)
 		documents_look_again();
 	}
 	if (ShutdownRequestPending || !guc_worker || (slots_exist() && slots_must_leave()))
-		worker_leave();
+		proc_exit(0);
 	if (slots_exist() && slots_must_check())
 		documents_look_again();
 }
@@ -341,7 +335,7 @@ retire_if_idle(TimestampTz idle_since, TimestampTz due)
 		return;
 	all_done = true;
 	slots_retire_until(due < TIMESTAMP_NEVER ? due : 0);
-	worker_leave();
+	proc_exit(0);
 }
 
 static void
@@ -407,7 +401,7 @@ collab_worker_main(Datum arg)
 		ErrorData *error;
 
 		if (ShutdownRequestPending)
-			worker_leave();
+			proc_exit(0);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		journal_failed(error);

@@ -62,8 +62,4 @@ extern void		   worker_release(void);
 /* How soon a busy document is looked at again, in milliseconds. */
 #define WORKER_BUSY_MS 200
 
-/* ---- for the files of the worker ---- */
-
-extern void worker_leave(void) pg_attribute_noreturn();
-
 #endif
