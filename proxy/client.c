@@ -53,6 +53,7 @@ client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, 
 void
 client_established(Client *client)
 {
+	metrics_add(METRIC_CONNECTIONS_UPGRADED, 1);
 	client->last_received = client->last_sent = client->unopened_since = proxy_now(client->proxy);
 	wheel_set(&client->proxy->wheel, &client->timer, (uint64_t) client->proxy->config.heartbeat_ms);
 }
@@ -140,6 +141,7 @@ on_timer(WheelTimer *timer)
 	}
 	if (client->stalled_since != 0 && now - client->stalled_since >= STALL_TIMEOUTS * timeout)
 	{
+		metrics_add(METRIC_SLOW_CLOSED, 1);
 		client_close(client, 4408, "too slow");
 		return;
 	}
@@ -172,8 +174,12 @@ client_send(Client *client, Frame *frame)
 	}
 	/* what was there before this one counts: a single long message (presence) is no fault of the reader's */
 	frame_queue_push(&client->queue, frame);
+	metrics_add(METRIC_OUT_OTHER, 1);
 	if (too_slow)
+	{
+		metrics_add(METRIC_SLOW_CLOSED, 1);
 		client_close(client, 4408, "too slow");
+	}
 	else
 		ws_wake(client->conn);
 }
@@ -242,6 +248,7 @@ fill_heartbeat(Client *client, char *out, size_t capacity)
 	used = frame_header(out, text->size, true, true);
 	memcpy(out + used, text->data, text->size);
 	client->heartbeat_due = false;
+	metrics_add(METRIC_OUT_HEARTBEAT, 1);
 	return used + text->size;
 }
 
@@ -343,21 +350,25 @@ on_op(Client *client, const WireMessage *message)
 		client->last_clock = last;
 	if (client->state != CLIENT_LIVE)
 	{
+		metrics_add(METRIC_OPS_REFUSED, (uint64_t) count);
 		client_error(client, "OT008", "an op before the answer to open was complete", refused, 0);
 		return;
 	}
 	if (client->in_flight != NULL)
 	{
+		metrics_add(METRIC_OPS_REFUSED, (uint64_t) count);
 		client_error(client, "OT008", "another op of this connection is in flight", refused, 0);
 		return;
 	}
 	if (proxy->draining)
 	{
+		metrics_add(METRIC_OPS_RETRY, (uint64_t) count);
 		client_error(client, "57P01", "the server is going away", message->clock, RETRY_DRAIN_MS);
 		return;
 	}
 	if (!lanes_submit(proxy->lanes, client, message, &proxy->parser, &code))
 	{
+		metrics_add(METRIC_OPS_RETRY, (uint64_t) count);
 		client_error(client, code, "too many operations wait for the database", message->clock,
 					 RETRY_BUSY_MS + (int64_t) (util_random() % RETRY_BUSY_MS));
 	}
@@ -432,6 +443,7 @@ on_message(Client *client, const char *text, size_t bytes)
 	{
 		char reason[sizeof(proxy->parser.error.message)];
 
+		metrics_add(METRIC_IN_MALFORMED, 1);
 		if (!util_valid_utf8(text, bytes))
 		{
 			client_fail(client, "OT008", "a text message that is not UTF-8", 1007);
@@ -449,15 +461,19 @@ on_message(Client *client, const char *text, size_t bytes)
 	switch (message.type)
 	{
 		case WIRE_OPEN:
+			metrics_add(METRIC_IN_OPEN, 1);
 			on_open(client, &message);
 			break;
 		case WIRE_OP:
+			metrics_add(METRIC_IN_OP, 1);
 			on_op(client, &message);
 			break;
 		case WIRE_CURSOR:
+			metrics_add(METRIC_IN_CURSOR, 1);
 			on_cursor(client, &message);
 			break;
 		case WIRE_HEARTBEAT:
+			metrics_add(METRIC_IN_HEARTBEAT, 1);
 			client->heartbeat_due = true;
 			ws_wake(client->conn);
 			break;
@@ -472,6 +488,7 @@ on_too_large(Client *client)
 	Proxy	   *proxy = client->proxy;
 	WireMessage ignored;
 
+	metrics_add(METRIC_LIMITED_MESSAGE, 1);
 	/* what was kept of it may tell the clock */
 	if (wire_parse(&proxy->parser, client->partial.data, client->partial.size, &ignored))
 		proxy->parser.error.is_op = false;
@@ -507,6 +524,7 @@ assemble(Client *client, const char *data, size_t bytes, bool frame_end, bool la
 	}
 	if (client->partial_bytes > max * DISCARD_FACTOR || declared > max * DISCARD_FACTOR)
 	{
+		metrics_add(METRIC_LIMITED_MESSAGE, 1);
 		client_fail(client, "OT005", "the message is larger than max_message_bytes", 1009);
 		return;
 	}

@@ -15,6 +15,8 @@ static const Setting settings[] = {
 	TEXT(auth, NULL, "who may connect; only `none` so far: anyone on this machine, under any name"),
 	TEXT(listen_address, "127.0.0.1", "address to listen on; with auth = none a loopback address"),
 	NUMBER(listen_port, "8080", 1, 65535, "", "TCP port to listen on; several proxies may share it"),
+	TEXT(admin_address, "127.0.0.1", "address of /healthz, /readyz and /metrics; keep it from the public"),
+	NUMBER(admin_port, "0", 0, 65535, "", "TCP port of /healthz, /readyz and /metrics; 0: none"),
 	SECRET(database, "dbname=collab user=collab_proxy",
 		   "libpq connection string (prefer a socket or hostaddr: names are resolved synchronously)"),
 	TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
@@ -102,7 +104,13 @@ validate(void *values)
 		fprintf(stderr, "collab-proxy: listen_address must be a numeric IPv4 or IPv6 address\n");
 		good = false;
 	}
-	else if (config->auth != NULL && strcmp(config->auth, "none") == 0 && !is_loopback(config->listen_address))
+	if (!is_address(config->admin_address))
+	{
+		fprintf(stderr, "collab-proxy: admin_address must be a numeric IPv4 or IPv6 address\n");
+		good = false;
+	}
+	if (is_address(config->listen_address) && config->auth != NULL && strcmp(config->auth, "none") == 0 &&
+		!is_loopback(config->listen_address))
 	{
 		fprintf(stderr,
 				"collab-proxy: with auth = none the proxy listens on a loopback address only "

@@ -10,6 +10,8 @@ typedef struct Config
 	char   *auth;
 	char   *listen_address;
 	int64_t listen_port;
+	char   *admin_address;
+	int64_t admin_port;
 	char   *database;
 	int64_t lanes;
 	int64_t lane_depth;

@@ -9,10 +9,19 @@
 /* One process, one number: of all frames that are not counted against a reader's limit. */
 static size_t uncounted_bytes;
 
+/* The same for all queues together. */
+static size_t queued_bytes;
+
 size_t
 frame_uncounted_bytes(void)
 {
 	return uncounted_bytes;
+}
+
+size_t
+frame_queued_bytes(void)
+{
+	return queued_bytes;
 }
 
 Frame *
@@ -55,6 +64,7 @@ pop(FrameQueue *queue)
 	queue->count--;
 	queue->offset = 0;
 	queue->bytes -= frame->bytes;
+	queued_bytes -= frame->bytes;
 	if (frame->counted)
 		queue->counted -= frame->bytes;
 	return frame;
@@ -94,6 +104,7 @@ frame_queue_push(FrameQueue *queue, Frame *frame)
 	queue->frames[(queue->first + queue->count) % queue->capacity] = frame;
 	queue->count++;
 	queue->bytes += frame->bytes;
+	queued_bytes += frame->bytes;
 	if (frame->counted)
 		queue->counted += frame->bytes;
 }

@@ -19,6 +19,8 @@ Frame *frame_ref(Frame *frame);
 void   frame_unref(Frame *frame); /* NULL is fine */
 /* What all uncounted frames hold together, a shared one once. */
 size_t frame_uncounted_bytes(void);
+/* What is queued for all sockets, a shared frame once for each. */
+size_t frame_queued_bytes(void);
 
 typedef struct FrameQueue
 {

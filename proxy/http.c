@@ -1,4 +1,4 @@
-/* http.c - what a GET gets: the files of the demo page, and /healthz. Knows no sockets. */
+/* http.c - what a GET gets: the files of the demo page, /healthz and /readyz. Knows no sockets. */
 #include "http.h"
 
 #include <fcntl.h>
@@ -138,7 +138,7 @@ serve_file(const Config *config, const char *path, size_t bytes, HttpReply *repl
 static void
 serve_health(Proxy *proxy, HttpReply *reply)
 {
-	bool up = lanes_up(proxy->lanes) && loader_up(proxy->loader) && listener_up(proxy->listener);
+	bool up = proxy_database_up(proxy);
 	Buf *out = &reply->body;
 
 	buf_str(out, "{\"status\":\"");
@@ -157,12 +157,34 @@ serve_health(Proxy *proxy, HttpReply *reply)
 	reply->cache = "no-store";
 }
 
+/* The same question as on the admin address, for balancers that ask where they send clients. */
+static void
+serve_ready(Proxy *proxy, HttpReply *reply)
+{
+	const char *status = proxy->draining ? "draining" : proxy_database_up(proxy) ? "ready" : "no database";
+
+	buf_str(&reply->body, "{\"status\":\"");
+	buf_str(&reply->body, status);
+	buf_str(&reply->body, "\"}\n");
+	reply->status = strcmp(status, "ready") == 0 ? 200 : 503;
+	reply->type = "application/json";
+	reply->cache = "no-store";
+}
+
+static bool
+is(const char *path, size_t bytes, const char *name)
+{
+	return bytes == strlen(name) && memcmp(path, name, bytes) == 0;
+}
+
 void
 http_get(Proxy *proxy, const char *path, size_t bytes, HttpReply *reply)
 {
 	buf_init(&reply->body, util_buffer_alloc);
-	if (bytes == strlen("/healthz") && memcmp(path, "/healthz", bytes) == 0)
+	if (is(path, bytes, "/healthz"))
 		serve_health(proxy, reply);
+	else if (is(path, bytes, "/readyz"))
+		serve_ready(proxy, reply);
 	else if (!serve_file(&proxy->config, path, bytes, reply))
 	{
 		buf_clear(&reply->body);

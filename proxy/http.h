@@ -1,4 +1,4 @@
-/* http.h - what a GET gets: the files of the demo page, and /healthz. Knows no sockets. */
+/* http.h - what a GET gets: the files of the demo page, /healthz and /readyz. Knows no sockets. */
 #ifndef COLLAB_PROXY_HTTP_H
 #define COLLAB_PROXY_HTTP_H
 

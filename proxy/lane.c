@@ -24,6 +24,8 @@ typedef struct Lane
 	List	waiting; /* Message.node */
 	List	alone;	 /* those that get a statement of their own */
 	size_t	waiting_bytes;
+	int		waiting_count;
+	int		in_flight_count;
 } Lane;
 
 struct Lanes
@@ -40,6 +42,7 @@ struct Lanes
 typedef struct Batch
 {
 	Lane	*lane;
+	uint64_t sent; /* by proxy_clock() */
 	int		 count;
 	Message *messages[];
 } Batch;
@@ -104,6 +107,7 @@ message_create(Client *client, const WireMessage *op, const WireParser *parser)
 	message->count = count;
 	message->user_bytes = (uint32_t) user_bytes;
 	message->bytes = bytes;
+	message->arrived = proxy_clock(client->proxy);
 	message->pieces = (MessagePiece *) (void *) (message + 1);
 	message->data = p = (char *) (message->pieces + count);
 	memcpy(p, client->user, user_bytes);
@@ -146,6 +150,7 @@ enqueue(Lane *lane, List *list, Message *message, bool first)
 	else
 		list_append(list, &message->node);
 	lane->waiting_bytes += message->bytes;
+	lane->waiting_count++;
 }
 
 bool
@@ -156,6 +161,7 @@ lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WirePars
 	if (lane->waiting_bytes > (size_t) lanes->proxy->config.max_waiting_bytes)
 	{
 		*code = pg_is_up(lane->pg) ? "53300" : "08006";
+		metrics_add(METRIC_LIMITED_WAITING, 1);
 		return false;
 	}
 	client->in_flight = message_create(client, op, parser);
@@ -185,6 +191,7 @@ is_transient(const char *sqlstate)
 static void
 say_retry(Message *message, const char *code, const char *text)
 {
+	metrics_add(METRIC_OPS_RETRY, message->count);
 	if (message->client != NULL)
 		client_op_retry(message->client, message, code, text, RETRY_MS + (int64_t) (util_random() % RETRY_MS));
 }
@@ -205,6 +212,7 @@ on_committed(const PgResult *result, int row, Message *message)
 	event.op_bytes = op.bytes;
 	event.at = pg_int8(result, row, COLUMN_AT);
 	message->committed = event.version;
+	metrics_add(METRIC_OPS_COMMITTED, 1);
 	if (message->life == message->room->life)
 		room_committed(message->room, &event);
 	else
@@ -220,6 +228,8 @@ on_refused(Proxy *proxy, const PgResult *result, int row, Message *message)
 
 	if (code.bytes == 5)
 		memcpy(sqlstate, code.data, 5);
+	/* with it all that follow it in its message */
+	metrics_add(METRIC_OPS_REFUSED, message->count - (uint32_t) pg_int4(result, row, COLUMN_PIECE));
 	/* a base that the history does not have: perhaps the room does not know the history either */
 	if (strcmp(sqlstate, "OT001") == 0 || strcmp(sqlstate, "OT004") == 0 || strcmp(sqlstate, "OT010") == 0)
 		listener_check(proxy->listener, message->room);
@@ -251,6 +261,7 @@ on_row(Batch *batch, const PgResult *result, int row)
 	{
 		/* applied earlier: its place in the stream acknowledges it */
 		message->committed = pg_int8(result, row, COLUMN_VERSION);
+		metrics_add(METRIC_OPS_DUPLICATE, 1);
 		room_want(message->room, message->committed);
 	}
 	else if (status_is(status, "error"))
@@ -285,6 +296,7 @@ give_up_document(Lane *lane, const Room *room)
 			continue;
 		list_remove(&message->node);
 		lane->waiting_bytes -= message->bytes;
+		lane->waiting_count--;
 		say_retry(message, BUSY_CODE, "the document is busy");
 		message_finish(message);
 	}
@@ -316,6 +328,8 @@ on_rows(Batch *batch, const PgResult *result)
 			if (batch->lane->waits)
 				give_up_document(batch->lane, message->room);
 		}
+		else if (message->committed > 0)
+			metrics_observe(HISTOGRAM_OP_COMMIT, proxy_clock(lanes->proxy) - message->arrived, 1);
 		message_finish(message);
 	}
 }
@@ -328,6 +342,7 @@ on_error(Batch *batch, const PgResult *result)
 	char		quoted[256];
 	Message	   *message = batch->messages[0];
 
+	metrics_add(METRIC_DB_ERRORS, 1);
 	if (batch->count > 1)
 	{
 		log_line(LOG_WARNING, "a batch failed", "messages=%d code=%s", batch->count, sqlstate);
@@ -349,6 +364,7 @@ on_error(Batch *batch, const PgResult *result)
 	{
 		log_line(LOG_WARNING, "an operation failed", "doc=%s code=%s text=%s", message->room->doc_id,
 				 sqlstate, log_quote(quoted, sizeof(quoted), pg_message(result)));
+		metrics_add(METRIC_OPS_REFUSED, message->count);
 		if (message->client != NULL)
 			client_op_refused(message->client, message->clock, message->committed, sqlstate,
 							  pg_message(result), strlen(pg_message(result)));
@@ -375,7 +391,11 @@ static void
 on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 {
 	Batch *batch = ctx;
+	Lane  *lane = batch->lane;
 
+	lane->in_flight_count -= batch->count;
+	if (outcome != PG_LOST)
+		metrics_observe(HISTOGRAM_BATCH, proxy_clock(lane->lanes->proxy) - batch->sent, 1);
 	if (outcome == PG_ROWS)
 		on_rows(batch, result);
 	else if (outcome == PG_ERROR)
@@ -462,6 +482,7 @@ take_batch(Lane *lane)
 		list_remove(from->next);
 	}
 	lane->waiting_bytes -= bytes;
+	lane->waiting_count -= count;
 	return batch;
 }
 
@@ -476,8 +497,10 @@ pump(Lane *lane)
 		Batch *batch = take_batch(lane);
 
 		build_params(&lane->lanes->params, batch);
+		batch->sent = proxy_clock(lane->lanes->proxy);
 		for (int i = 0; i < batch->count; i++)
 		{
+			metrics_observe(HISTOGRAM_OP_WAIT, batch->sent - batch->messages[i]->arrived, 1);
 			batch->messages[i]->life = batch->messages[i]->room->life;
 			if (!lane->waits)
 				room_sent(batch->messages[i]->room);
@@ -486,7 +509,10 @@ pump(Lane *lane)
 		{
 			on_lost(batch);
 			free(batch);
+			continue;
 		}
+		metrics_add(METRIC_BATCHES, 1);
+		lane->in_flight_count += batch->count;
 	}
 }
 
@@ -586,16 +612,42 @@ lanes_idle(const Lanes *lanes)
 	return idle;
 }
 
+int
+lanes_connections_up(const Lanes *lanes, bool retry)
+{
+	const Lane *lane = retry ? lanes->retry_lanes : lanes->lanes;
+	int			count = retry ? lanes->retry_count : lanes->lane_count;
+	int			up = 0;
+
+	for (int i = 0; i < count; i++)
+		up += pg_is_up(lane[i].pg) ? 1 : 0;
+	return up;
+}
+
 bool
 lanes_up(const Lanes *lanes)
 {
-	bool up = true;
+	return lanes_connections_up(lanes, false) == lanes->lane_count &&
+		   lanes_connections_up(lanes, true) == lanes->retry_count;
+}
 
-	for (int i = 0; i < lanes->lane_count; i++)
-		up &= pg_is_up(lanes->lanes[i].pg);
-	for (int i = 0; i < lanes->retry_count; i++)
-		up &= pg_is_up(lanes->retry_lanes[i].pg);
-	return up;
+static void
+add_load(LanesLoad *load, const Lane *lanes, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		load->waiting += (uint64_t) lanes[i].waiting_count;
+		load->waiting_bytes += lanes[i].waiting_bytes;
+		load->in_flight += (uint64_t) lanes[i].in_flight_count;
+	}
+}
+
+void
+lanes_load(const Lanes *lanes, LanesLoad *load)
+{
+	memset(load, 0, sizeof(*load));
+	add_load(load, lanes->lanes, lanes->lane_count);
+	add_load(load, lanes->retry_lanes, lanes->retry_count);
 }
 
 bool

@@ -23,6 +23,7 @@ typedef struct Message
 	uint32_t	  count;
 	uint32_t	  user_bytes; /* the user's name stands at the start of data */
 	size_t		  bytes;	  /* of data */
+	uint64_t	  arrived;	  /* by proxy_clock() */
 	uint32_t	  life;		  /* of the room when it was sent last */
 	int64_t		  committed;  /* last version so far, 0: none */
 	int			  lost;		  /* connections that ended while it was in flight */
@@ -39,6 +40,16 @@ void   lanes_destroy(Lanes *lanes);
  */
 bool lanes_submit(Lanes *lanes, Client *client, const WireMessage *message, const WireParser *parser,
 				  const char **code) MUST_CHECK;
+typedef struct LanesLoad
+{
+	uint64_t waiting; /* messages that no statement carries yet */
+	uint64_t waiting_bytes;
+	uint64_t in_flight; /* messages in statements that were not answered yet */
+} LanesLoad;
+
+void lanes_load(const Lanes *lanes, LanesLoad *load);
+/* How many connections are up: of the lanes, or of the retry lanes. */
+int lanes_connections_up(const Lanes *lanes, bool retry);
 /* Sends the next batches. */
 void lanes_turn_end(Lanes *lanes);
 bool lanes_idle(const Lanes *lanes);

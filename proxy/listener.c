@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "log.h"
 #include "pg.h"
@@ -10,6 +11,7 @@
 
 #define MAX_ROOMS 1000 /* per query */
 #define FIRST_KEY_BYTES 16
+#define SECONDS_TO_2000 INT64_C(946684800) /* from 1970 */
 
 struct Listener
 {
@@ -99,14 +101,20 @@ on_hint(Listener *listener, const char *word, size_t bytes)
 
 	if (bytes == 1 && word[0] == '*')
 	{
+		metrics_add(METRIC_HINTS_DROPPED, 1);
 		listener->check_everything = true;
 		return;
 	}
 	if (bytes < FIRST_KEY_BYTES + 2 || word[FIRST_KEY_BYTES] != ':' ||
 		!util_parse_hex64(word, FIRST_KEY_BYTES, &key))
+	{
+		metrics_add(METRIC_HINTS_MALFORMED, 1);
 		return;
+	}
 	known = util_parse_decimal(word + FIRST_KEY_BYTES + 1, bytes - FIRST_KEY_BYTES - 1, INT64_MAX, &version);
-	for (room = rooms_find(listener->proxy->rooms, (int64_t) key); room != NULL; room = rooms_find_next(room))
+	room = rooms_find(listener->proxy->rooms, (int64_t) key);
+	metrics_add(room != NULL ? METRIC_HINTS_USED : METRIC_HINTS_UNKNOWN, 1);
+	for (; room != NULL; room = rooms_find_next(room))
 	{
 		if (known)
 			room_hint(room, version);
@@ -203,8 +211,27 @@ log_failure(const char *what, const PgResult *result)
 {
 	char quoted[256];
 
+	metrics_add(METRIC_DB_ERRORS, 1);
 	log_line(LOG_WARNING, what, "code=%s text=%s", pg_sqlstate(result),
 			 log_quote(quoted, sizeof(quoted), pg_message(result)));
+}
+
+/* Microseconds since 2000-01-01 UTC, as the database counts. */
+static int64_t
+wall_clock(void)
+{
+	struct timeval now;
+
+	gettimeofday(&now, NULL);
+	return ((int64_t) now.tv_sec - SECONDS_TO_2000) * 1000000 + now.tv_usec;
+}
+
+/* An event that was committed elsewhere is here. */
+static void
+note_arrival(const WireEvent *event, int64_t now)
+{
+	metrics_add(METRIC_EVENTS_FETCHED, 1);
+	metrics_observe(HISTOGRAM_HINT_LAG, now > event->at ? (uint64_t) (now - event->at) : 0, 1);
 }
 
 static void
@@ -214,6 +241,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	Listener *listener = query->listener;
 	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
 	int		  at = 0;
+	int64_t	  now = wall_clock();
 
 	listener->fetching = false;
 	for (int i = 0; i < query->count; i++)
@@ -239,6 +267,8 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 		event.at = pg_int8(result, row, 6);
 		event.op = op.data;
 		event.op_bytes = op.bytes;
+		if (event.version == room->version + 1)
+			note_arrival(&event, now);
 		room_fetched(room, &event);
 	}
 	for (int i = 0; i < query->count; i++)

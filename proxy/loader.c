@@ -25,6 +25,7 @@ struct OpenRequest
 	bool	 sent;	  /* in flight */
 	int64_t	 sent_at; /* the room's version then */
 	int64_t	 head;	  /* the version of the welcome that went out; -1: not yet */
+	uint64_t arrived; /* by proxy_clock() */
 };
 
 struct Loader
@@ -182,6 +183,8 @@ answer_snapshot(OpenRequest *request, const PgResult *result)
 
 	if (!pg_null(result, 0, COLUMN_REASON) && pg_bytes(result, 0, COLUMN_REASON).bytes == 5)
 		memcpy(reason, pg_bytes(result, 0, COLUMN_REASON).data, 5);
+	if (reason[0] != '\0')
+		metrics_add(strcmp(reason, "OT002") == 0 ? METRIC_RESYNC_OT002 : METRIC_RESYNC_OT010, 1);
 	send_welcome(client, version);
 	buf_clear(out);
 	wire_snapshot(out, version, (uint64_t) pg_int8(result, 0, COLUMN_EVENT), pg_int8(result, 0, COLUMN_CLOCK),
@@ -246,6 +249,12 @@ answer_position(const PgResult *result, bool events, int64_t *version, uint64_t 
 }
 
 static void
+observe_open(const OpenRequest *request)
+{
+	metrics_observe(HISTOGRAM_OPEN, proxy_clock(request->loader->proxy) - request->arrived, 1);
+}
+
+static void
 answer(OpenRequest *request, const PgResult *result)
 {
 	Client *client = request->client;
@@ -269,6 +278,7 @@ answer(OpenRequest *request, const PgResult *result)
 		if (snapshot)
 		{
 			answer_snapshot(request, result);
+			observe_open(request);
 			free_request(request);
 			return;
 		}
@@ -296,6 +306,7 @@ answer(OpenRequest *request, const PgResult *result)
 	}
 	else
 		room_learn(client->room, request->last_version, request->last_event);
+	observe_open(request);
 	free_request(request);
 	client_go_live(client);
 }
@@ -307,6 +318,7 @@ on_error(OpenRequest *request, const PgResult *result)
 	const char *sqlstate = pg_sqlstate(result);
 	char		quoted[256];
 
+	metrics_add(METRIC_DB_ERRORS, 1);
 	if (strcmp(sqlstate, "OT004") == 0)
 	{
 		client_fail(client, "OT004", "no such document", 4404);
@@ -416,6 +428,7 @@ loader_open(Loader *loader, Client *client, const WireMessage *open)
 	if (open->has_position && room_knows(client->room, open->last_version, open->last_event))
 	{
 		answer_from_ring(client, open->last_version);
+		metrics_observe(HISTOGRAM_OPEN, 0, 1);
 		return;
 	}
 	request = util_alloc_zero(sizeof(*request));
@@ -427,6 +440,7 @@ loader_open(Loader *loader, Client *client, const WireMessage *open)
 	request->last_event = open->last_event;
 	request->pending = open->pending;
 	request->head = -1;
+	request->arrived = proxy_clock(loader->proxy);
 	room_hold(request->room);
 	client->opening = request;
 	list_append(&loader->waiting, &request->node);
@@ -468,12 +482,28 @@ loader_destroy(Loader *loader)
 	free(loader);
 }
 
+int
+loader_connections_up(const Loader *loader)
+{
+	int up = 0;
+
+	for (int i = 0; i < loader->reader_count; i++)
+		up += pg_is_up(loader->readers[i]) ? 1 : 0;
+	return up;
+}
+
 bool
 loader_up(const Loader *loader)
 {
-	bool up = true;
+	return loader_connections_up(loader) == loader->reader_count;
+}
 
-	for (int i = 0; i < loader->reader_count; i++)
-		up &= pg_is_up(loader->readers[i]);
-	return up;
+uint64_t
+loader_waiting(const Loader *loader)
+{
+	const List *node;
+	uint64_t	waiting = 0;
+
+	list_each(node, &loader->waiting) waiting++;
+	return waiting;
 }

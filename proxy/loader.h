@@ -12,5 +12,8 @@ void loader_open(Loader *loader, Client *client, const WireMessage *open);
 void loader_cancel(Client *client);
 void loader_turn_end(Loader *loader);
 bool loader_up(const Loader *loader);
+int	 loader_connections_up(const Loader *loader);
+/* Opens that no connection works on yet. */
+uint64_t loader_waiting(const Loader *loader);
 
 #endif

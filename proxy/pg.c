@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "metrics.h"
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 1000
@@ -48,6 +49,7 @@ struct Pg
 	List		   requests;
 	int			   in_flight;
 	bool		   durable;
+	bool		   was_up; /* once at least */
 	bool		   broken; /* found out where it could not be handled: the timer will */
 };
 
@@ -117,6 +119,8 @@ drop(Pg *pg, const char *what, const char *reason)
 	bool was_up = pg->state == PG_UP;
 	List lost;
 
+	if (!was_up && pg->state != PG_CLOSED)
+		metrics_add(METRIC_DB_FAILURES, 1);
 	log_complaint(pg, what, reason);
 	unwatch(pg);
 	if (pg->conn != NULL)
@@ -317,6 +321,9 @@ finish_setup(Pg *pg, const PGresult *result)
 		return false;
 	}
 	check_durability(pg, result);
+	if (pg->was_up)
+		metrics_add(METRIC_DB_RECONNECTS, 1);
+	pg->was_up = true;
 	wheel_cancel(pg->wheel, &pg->timer);
 	pg->state = PG_UP;
 	pg->backoff_ms = BACKOFF_FIRST_MS;

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "metrics.h"
 #include "util.h"
 #include "wheel.h"
 #include "wire.h"
@@ -34,6 +35,7 @@ typedef struct Proxy
 	Lanes	  *lanes;
 	Loader	  *loader;
 	Listener  *listener;
+	uint64_t   clock; /* of proxy_clock(); 0: not looked at yet */
 	int64_t	   client_count;
 	bool	   draining; /* SIGTERM came: no new operations */
 } Proxy;
@@ -43,5 +45,20 @@ proxy_now(const Proxy *proxy)
 {
 	return uv_now(&proxy->loop);
 }
+
+/*
+ * Microseconds, for durations. Looked up at most twice a turn of the loop, before and while things go out: what is measured
+ * is at least that coarse anyway.
+ */
+static inline uint64_t
+proxy_clock(Proxy *proxy)
+{
+	if (proxy->clock == 0)
+		proxy->clock = uv_hrtime() / 1000;
+	return proxy->clock;
+}
+
+/* All connections to the database are up. */
+bool proxy_database_up(const Proxy *proxy);
 
 #endif

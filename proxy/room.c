@@ -157,9 +157,15 @@ close_laggards(Room *room)
 			bytes_behind(room, client->position) <= (uint64_t) room->proxy->config.max_output_bytes)
 			continue;
 		if (client->state == CLIENT_LIVE)
+		{
+			metrics_add(METRIC_SLOW_CLOSED, 1);
 			client_close(client, 4408, "too slow");
+		}
 		else
+		{
+			metrics_add(METRIC_RESYNC_BEHIND, 1);
 			client_close(client, 4409, "open again");
+		}
 	}
 }
 
@@ -264,7 +270,10 @@ history_changed(Room *room, const Client *except)
 		Client *client = container_of(node, Client, member);
 
 		if (client != except && client->state == CLIENT_LIVE)
+		{
+			metrics_add(METRIC_RESYNC_HISTORY, 1);
 			client_close(client, 4409, "open again");
+		}
 		else
 			client->position = -1;
 	}
@@ -445,6 +454,7 @@ stream_ack(Room *room, Client *client, char *out, size_t capacity)
 	used = frame_header(out, text->size, true, true);
 	memcpy(out + used, text->data, text->size);
 	client->position = last->version;
+	metrics_add(METRIC_OUT_ACK, 1);
 	client_op_acknowledged(client, last->clock);
 	return used + text->size;
 }
@@ -460,6 +470,8 @@ queue_large_event(Room *room, Client *client, const RingEvent *event)
 	buf_bytes(text, event->text, event->bytes);
 	buf_bytes(text, WIRE_EVENTS_TAIL, EVENTS_TAIL_BYTES);
 	frame_queue_push(&client->queue, frame_create(text, true));
+	metrics_add(METRIC_OUT_EVENTS, 1);
+	metrics_add(METRIC_EVENTS_DELIVERED, 1);
 	client->position = event->version;
 }
 
@@ -496,6 +508,8 @@ stream_events(Room *room, Client *client, char *out, size_t capacity)
 	}
 	memcpy(p, WIRE_EVENTS_TAIL, EVENTS_TAIL_BYTES);
 	p += EVENTS_TAIL_BYTES;
+	metrics_add(METRIC_OUT_EVENTS, 1);
+	metrics_add(METRIC_EVENTS_DELIVERED, (uint64_t) (to - from));
 	client->position = to - 1;
 	return (size_t) (p - out);
 }

@@ -11,12 +11,14 @@
 
 struct RoomTable
 {
-	Proxy  *proxy;
-	Room  **buckets;
-	size_t	bucket_count; /* a power of two */
-	int64_t count;
-	List	all;
-	List	woken;
+	Proxy	*proxy;
+	Room   **buckets;
+	size_t	 bucket_count; /* a power of two */
+	int64_t	 count;
+	List	 all;
+	List	 woken;
+	uint64_t woken_since; /* by proxy_clock(): when the first event of this turn came */
+	uint64_t woken_count; /* documents that got events in this turn */
 };
 
 /* ---- the table ---- */
@@ -156,8 +158,21 @@ rooms_destroy(RoomTable *table)
 void
 rooms_wake(Room *room)
 {
-	if (list_empty(&room->woken))
-		list_append(&room->proxy->rooms->woken, &room->woken);
+	RoomTable *table = room->proxy->rooms;
+
+	if (!list_empty(&room->woken))
+		return;
+	list_append(&table->woken, &room->woken);
+	if (table->woken_count++ == 0)
+		table->woken_since = proxy_clock(room->proxy);
+}
+
+void
+rooms_written(RoomTable *table)
+{
+	if (table->woken_count > 0)
+		metrics_observe(HISTOGRAM_FANOUT, proxy_clock(table->proxy) - table->woken_since, table->woken_count);
+	table->woken_count = 0;
 }
 
 void

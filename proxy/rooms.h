@@ -16,6 +16,8 @@ Room *rooms_find_next(Room *room);
 Room *rooms_enter(RoomTable *table, const char *doc_id);
 /* Wakes the members of every room that got events. */
 void rooms_turn_end(RoomTable *table);
+/* What they were woken for is written. */
+void rooms_written(RoomTable *table);
 /* This room has something new for its members. */
 void rooms_wake(Room *room);
 /* Frees it when nobody is there and nothing is under way for it. */

@@ -88,6 +88,7 @@ ws_wake(WsConn *conn)
 static bool
 write_raw(WsConn *conn, size_t bytes)
 {
+	metrics_add(METRIC_SENT_BYTES, bytes);
 	if (lws_write(conn->wsi, conn->ws->out + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0)
 		return true;
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
@@ -153,11 +154,32 @@ ws_turn_end(Ws *ws)
 	}
 }
 
+static MetricId
+close_metric(int code)
+{
+	switch (code)
+	{
+		case 1001:
+			return METRIC_CLOSES_1001;
+		case 4400:
+			return METRIC_CLOSES_4400;
+		case 4404:
+			return METRIC_CLOSES_4404;
+		case 4408:
+			return METRIC_CLOSES_4408;
+		case 4409:
+			return METRIC_CLOSES_4409;
+		default:
+			return METRIC_CLOSES_OTHER;
+	}
+}
+
 void
 ws_close(WsConn *conn, int code, const char *reason)
 {
 	if (conn->close_code != 0)
 		return;
+	metrics_add(close_metric(code), 1);
 	conn->close_code = code;
 	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason);
 	/* whoever does not read does not see the close frame either */
@@ -173,6 +195,7 @@ on_receive(WsConn *conn, const char *data, size_t bytes)
 	struct lws *wsi = conn->wsi;
 	size_t		left = lws_remaining_packet_payload(wsi);
 
+	metrics_add(METRIC_RECEIVED_BYTES, bytes);
 	if (conn->close_code != 0)
 		return 0;
 	if (lws_frame_is_binary(wsi))
@@ -415,7 +438,11 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 		case LWS_CALLBACK_HTTP_WRITEABLE:
 			return on_http_writable(conn);
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			return on_upgrade(conn, in);
+			if (on_upgrade(conn, in) == 0)
+				return 0;
+			if (!conn->refused)
+				metrics_add(METRIC_CONNECTIONS_REJECTED, 1);
+			return -1;
 		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 			return conn->client != NULL ? 0 : -1;
 		case LWS_CALLBACK_ESTABLISHED:
@@ -456,6 +483,8 @@ adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
 	if (limits_open(ws->limits) >= ws->proxy->config.max_connections + REFUSE_MARGIN)
 	{
 		close(fd);
+		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
+		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -468,6 +497,13 @@ adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
 	buf_init(&conn->body, util_buffer_alloc);
 	conn->peer = limits_enter(ws->limits, address, &allowed);
 	conn->refused = !allowed;
+	if (!allowed)
+	{
+		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
+		metrics_add(limits_open(ws->limits) > ws->proxy->config.max_connections ? METRIC_LIMITED_CONNECTIONS
+																				: METRIC_LIMITED_PER_IP,
+					1);
+	}
 	conn->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
 	if (conn->wsi == NULL)
 	{
@@ -674,6 +710,8 @@ ws_shutdown(Ws *ws)
 void
 ws_free(Ws *ws)
 {
+	/* on a loop of ours the first call only begins it, and nobody but us knows when the handles are closed */
+	lws_context_destroy(ws->context);
 	limits_free(ws->limits);
 	free(ws->out);
 	free(ws);

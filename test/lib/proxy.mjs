@@ -93,6 +93,12 @@ export class Proxy
 		return `http://127.0.0.1:${this.config.listen_port}`;
 	}
 
+	/* The admin address, where the settings have one. */
+	get admin()
+	{
+		return `http://127.0.0.1:${this.config.admin_port}`;
+	}
+
 	/* The address of a document's socket. */
 	url(docId, user = 'alice')
 	{

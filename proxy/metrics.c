@@ -1,0 +1,184 @@
+/* metrics.c - what the proxy counts: one row per number, kept where a supervisor can read it. */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum MetricKind
+{
+	COUNTER,
+	TOTAL,
+	LEVEL,
+	MICROS
+} MetricKind;
+
+typedef struct NumberRow
+{
+	MetricKind	kind;
+	const char *name;
+	const char *labels;
+	const char *help; /* NULL: it goes on with the name of the row before */
+} NumberRow;
+
+typedef struct HistogramRow
+{
+	const char *name;
+	const char *help;
+} HistogramRow;
+
+static const NumberRow numbers[] = {
+#define ROW(id, kind, name, labels, help) {kind, name, labels, help},
+	METRICS_NUMBERS(ROW)
+#undef ROW
+};
+
+static const HistogramRow histograms[] = {
+#define ROW(id, name, help) {name, help},
+	METRICS_HISTOGRAMS(ROW)
+#undef ROW
+};
+
+const uint32_t metrics_bounds[METRICS_BOUNDS] = {
+	100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
+
+static MetricsBlock own;
+
+MetricsBlock *metrics = &own;
+
+/* ---- one line ---- */
+
+void
+metrics_head(Buf *out, const char *name, const char *type, const char *help)
+{
+	buf_str(out, "# HELP ");
+	buf_str(out, name);
+	buf_char(out, ' ');
+	buf_str(out, help);
+	buf_str(out, "\n# TYPE ");
+	buf_str(out, name);
+	buf_char(out, ' ');
+	buf_str(out, type);
+	buf_char(out, '\n');
+}
+
+void
+metrics_line(Buf *out, const char *name, const char *labels, double value)
+{
+	char text[64];
+
+	buf_str(out, name);
+	if (labels[0] != '\0')
+	{
+		buf_char(out, '{');
+		buf_str(out, labels);
+		buf_char(out, '}');
+	}
+	snprintf(text, sizeof(text), " %.15g\n", value);
+	buf_str(out, text);
+}
+
+static uint64_t
+load(const uint64_t *number)
+{
+	return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
+/* ---- numbers ---- */
+
+/* One line for each worker, whose sources stand together. */
+static void
+print_levels(Buf *out, const NumberRow *row, int id, const MetricsSource *sources, int count)
+{
+	for (int i = 0; i < count;)
+	{
+		char	 labels[128];
+		uint64_t sum = 0;
+		int		 worker = sources[i].worker;
+
+		for (; i < count && sources[i].worker == worker; i++)
+			sum += load(&sources[i].block->numbers[id]);
+		snprintf(labels, sizeof(labels), "worker=\"%d\"%s%s", worker, row->labels[0] != '\0' ? "," : "",
+				 row->labels);
+		metrics_line(out, row->name, labels, row->kind == MICROS ? (double) sum / 1e6 : (double) sum);
+	}
+}
+
+static void
+print_number(Buf *out, int id, const MetricsSource *sources, int count, const MetricsBlock *retired)
+{
+	const NumberRow *row = &numbers[id];
+	uint64_t		 sum = row->kind == COUNTER ? load(&retired->numbers[id]) : 0;
+
+	if (row->help != NULL)
+		metrics_head(out, row->name, row->kind == COUNTER ? "counter" : "gauge", row->help);
+	if (row->kind == LEVEL || row->kind == MICROS)
+	{
+		print_levels(out, row, id, sources, count);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		sum += load(&sources[i].block->numbers[id]);
+	metrics_line(out, row->name, row->labels, (double) sum);
+}
+
+/* ---- histograms ---- */
+
+static void
+add_histogram(MetricsHistogram *into, const MetricsHistogram *from)
+{
+	for (int i = 0; i <= METRICS_BOUNDS; i++)
+		into->buckets[i] += load(&from->buckets[i]);
+	into->micros += load(&from->micros);
+}
+
+static void
+print_histogram(Buf *out, int id, const MetricsSource *sources, int count, const MetricsBlock *retired)
+{
+	const HistogramRow *row = &histograms[id];
+	MetricsHistogram	sum = {{0}, 0};
+	uint64_t			up_to = 0;
+	char				name[96];
+
+	add_histogram(&sum, &retired->histograms[id]);
+	for (int i = 0; i < count; i++)
+		add_histogram(&sum, &sources[i].block->histograms[id]);
+	metrics_head(out, row->name, "histogram", row->help);
+	snprintf(name, sizeof(name), "%s_bucket", row->name);
+	for (int i = 0; i <= METRICS_BOUNDS; i++)
+	{
+		char labels[32] = "le=\"+Inf\"";
+
+		up_to += sum.buckets[i];
+		if (i < METRICS_BOUNDS)
+			snprintf(labels, sizeof(labels), "le=\"%g\"", (double) metrics_bounds[i] / 1e6);
+		metrics_line(out, name, labels, (double) up_to);
+	}
+	snprintf(name, sizeof(name), "%s_sum", row->name);
+	metrics_line(out, name, "", (double) sum.micros / 1e6);
+	snprintf(name, sizeof(name), "%s_count", row->name);
+	metrics_line(out, name, "", (double) up_to);
+}
+
+/* ---- the whole ---- */
+
+void
+metrics_retire(MetricsBlock *into, const MetricsBlock *block)
+{
+	for (int i = 0; i < METRIC_COUNT; i++)
+	{
+		if (numbers[i].kind == COUNTER)
+			into->numbers[i] += load(&block->numbers[i]);
+	}
+	for (int i = 0; i < HISTOGRAM_COUNT; i++)
+		add_histogram(&into->histograms[i], &block->histograms[i]);
+}
+
+void
+metrics_print(Buf *out, const MetricsSource *sources, int count, const MetricsBlock *retired)
+{
+	for (int i = 0; i < METRIC_COUNT; i++)
+		print_number(out, i, sources, count, retired);
+	for (int i = 0; i < HISTOGRAM_COUNT; i++)
+		print_histogram(out, i, sources, count, retired);
+}

@@ -1,0 +1,254 @@
+/* worker.c - one process that serves clients: the start, the turn of the loop, and the end. */
+#include "worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "lane.h"
+#include "listener.h"
+#include "loader.h"
+#include "log.h"
+#include "overview.h"
+#include "pulse.h"
+#include "room.h"
+#include "ws.h"
+
+#define DESCRIPTORS_BESIDE_CLIENTS 128
+#define GOODBYE_MS 3000 /* for the close frames */
+
+/* How the process ends: each step waits for the one before, or for the clock. */
+typedef enum Ending
+{
+	ENDING_NOT,
+	ENDING_DRAIN,	/* no new connections and operations; what is in flight is finished */
+	ENDING_GOODBYE, /* everybody was sent a close frame */
+	ENDING_OVER
+} Ending;
+
+typedef struct Worker
+{
+	Proxy		 proxy;
+	Slot		*slot;
+	Pulse		*pulse;
+	Admin		*admin; /* NULL: no admin address, or it is the supervisor's business */
+	uv_prepare_t prepare;
+	uv_signal_t	 signals[2];
+	WheelTimer	 deadline;
+	Ending		 ending;
+} Worker;
+
+bool
+proxy_database_up(const Proxy *proxy)
+{
+	return lanes_up(proxy->lanes) && loader_up(proxy->loader) && listener_up(proxy->listener);
+}
+
+/* ---- the end ---- */
+
+static void
+say_goodbye(Worker *worker)
+{
+	worker->ending = ENDING_GOODBYE;
+	wheel_set(&worker->proxy.wheel, &worker->deadline, GOODBYE_MS);
+	ws_close_all(worker->proxy.ws, 1001, "the server is going away");
+}
+
+static void
+on_deadline(WheelTimer *timer)
+{
+	Worker *worker = container_of(timer, Worker, deadline);
+
+	if (worker->ending == ENDING_DRAIN)
+	{
+		log_line(LOG_WARNING, "not everything in flight was finished in time", NULL);
+		say_goodbye(worker);
+	}
+	else
+		worker->ending = ENDING_OVER;
+}
+
+/* SIGTERM, SIGINT: finish in order. A second one: at once. */
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	Worker *worker = handle->data;
+
+	if (worker->ending != ENDING_NOT)
+	{
+		log_line(LOG_WARNING, "ending at once", "signal=%d", number);
+		_exit(0);
+	}
+	log_line(LOG_INFO, "ending", "signal=%d connections=%lld", number, (long long) worker->proxy.client_count);
+	worker->ending = ENDING_DRAIN;
+	worker->proxy.draining = true;
+	ws_stop_listening(worker->proxy.ws);
+	wheel_set(&worker->proxy.wheel, &worker->deadline, (uint64_t) worker->proxy.config.drain_timeout_ms);
+}
+
+static void
+advance_ending(Worker *worker)
+{
+	/* an acknowledgement may still wait for the events before it */
+	if (worker->ending == ENDING_DRAIN && lanes_idle(worker->proxy.lanes) &&
+		listener_idle(worker->proxy.listener))
+		say_goodbye(worker);
+	if (worker->ending == ENDING_GOODBYE && ws_connections(worker->proxy.ws) == 0)
+		worker->ending = ENDING_OVER;
+	if (worker->ending == ENDING_OVER)
+		uv_stop(&worker->proxy.loop);
+}
+
+/* ---- the turn ---- */
+
+/* Right before the loop sleeps: everything that this turn brought goes out. Batches first: the database works meanwhile. */
+static void
+on_turn_end(uv_prepare_t *handle)
+{
+	Worker *worker = handle->data;
+
+	worker->proxy.clock = 0;
+	lanes_turn_end(worker->proxy.lanes);
+	loader_turn_end(worker->proxy.loader);
+	listener_turn_end(worker->proxy.listener);
+	rooms_turn_end(worker->proxy.rooms);
+	ws_turn_end(worker->proxy.ws);
+	rooms_written(worker->proxy.rooms);
+	worker->proxy.clock = 0;
+	if (worker->ending != ENDING_NOT)
+		advance_ending(worker);
+}
+
+/* ---- the start ---- */
+
+static void
+raise_descriptor_limit(const Config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur != RLIM_INFINITY &&
+		limit.rlim_cur < (rlim_t) config->max_connections + DESCRIPTORS_BESIDE_CLIENTS)
+		log_line(LOG_WARNING, "max_connections is more than the process may open",
+				 "max_connections=%lld open_files=%llu", (long long) config->max_connections,
+				 (unsigned long long) limit.rlim_cur);
+}
+
+static void
+watch_signal(Worker *worker, int index, int number)
+{
+	uv_signal_init(&worker->proxy.loop, &worker->signals[index]);
+	worker->signals[index].data = worker;
+	uv_signal_start(&worker->signals[index], on_signal, number);
+}
+
+/* The admin address of a process that has no supervisor. */
+static void
+answer_admin(void *ctx, const char *path, size_t bytes, AdminReply *reply)
+{
+	static const MetricsBlock	nothing;
+	static const OverviewCounts none;
+	Worker					   *worker = ctx;
+	SlotRef						ref = {0, getpid(), worker->slot};
+	Overview					overview = {&ref, 1, 1, 0, &nothing, &none, worker->proxy.draining};
+
+	pulse_take(worker->pulse);
+	overview_answer(&overview, path, bytes, reply);
+}
+
+static bool
+start_admin(Worker *worker)
+{
+	const Config *config = &worker->proxy.config;
+
+	if (config->admin_port == 0)
+		return true;
+	worker->admin = admin_create(&worker->proxy.loop, config->admin_address, (int) config->admin_port,
+								 answer_admin, worker);
+	return worker->admin != NULL;
+}
+
+static bool
+start(Worker *worker)
+{
+	Proxy *proxy = &worker->proxy;
+
+	uv_loop_init(&proxy->loop);
+	wheel_init(&proxy->wheel, &proxy->loop);
+	wire_parser_init(&proxy->parser);
+	buf_init(&proxy->scratch, util_buffer_alloc);
+	wheel_timer_init(&worker->deadline, on_deadline);
+	if (!start_admin(worker))
+		return false;
+	proxy->ws = ws_create(proxy);
+	if (proxy->ws == NULL)
+		return false;
+	proxy->rooms = rooms_create(proxy);
+	proxy->lanes = lanes_create(proxy);
+	proxy->loader = loader_create(proxy);
+	proxy->listener = listener_create(proxy);
+	worker->pulse = pulse_create(proxy, worker->slot);
+	uv_prepare_init(&proxy->loop, &worker->prepare);
+	worker->prepare.data = worker;
+	uv_prepare_start(&worker->prepare, on_turn_end);
+	watch_signal(worker, 0, SIGTERM);
+	watch_signal(worker, 1, SIGINT);
+	ws_listen(proxy->ws);
+	metrics_store(&worker->slot->state, SLOT_SERVING);
+	pulse_take(worker->pulse);
+	log_line(LOG_INFO, "listening", "version=" COLLAB_VERSION " address=%s port=%lld auth=%s",
+			 proxy->config.listen_address, (long long) proxy->config.listen_port, proxy->config.auth);
+	return true;
+}
+
+/* Sockets go first: each client lets go of its room and of what it has in flight. */
+static void
+finish(Worker *worker)
+{
+	Proxy *proxy = &worker->proxy;
+
+	uv_prepare_stop(&worker->prepare);
+	pulse_stop(worker->pulse);
+	admin_stop(worker->admin);
+	ws_shutdown(proxy->ws);
+	lanes_destroy(proxy->lanes);
+	loader_destroy(proxy->loader);
+	listener_destroy(proxy->listener);
+	rooms_destroy(proxy->rooms);
+	wheel_cancel(&proxy->wheel, &worker->deadline);
+	uv_close((uv_handle_t *) &worker->prepare, NULL);
+	for (int i = 0; i < 2; i++)
+		uv_close((uv_handle_t *) &worker->signals[i], NULL);
+	wheel_close(&proxy->wheel);
+	uv_run(&proxy->loop, UV_RUN_DEFAULT);
+	ws_free(proxy->ws);
+	pulse_free(worker->pulse);
+	admin_free(worker->admin);
+	uv_loop_close(&proxy->loop);
+	wire_parser_free(&proxy->parser);
+	buf_free(&proxy->scratch);
+}
+
+int
+worker_run(const Config *config)
+{
+	static Worker worker;
+	static Slot	  own_slot;
+
+	worker.proxy.config = *config;
+	worker.slot = &own_slot;
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit(config);
+	if (!start(&worker))
+		return EXIT_LISTEN;
+	uv_run(&worker.proxy.loop, UV_RUN_DEFAULT);
+	finish(&worker);
+	log_line(LOG_INFO, "ended", NULL);
+	return EXIT_SUCCESS;
+}
