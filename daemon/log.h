@@ -1,4 +1,4 @@
-/* log.h - one logfmt line per event on stderr. Never content, never credentials. */
+/* log.h - one line per event on stderr, logfmt or JSON. Never content, never credentials. */
 #ifndef COLLAB_DAEMON_LOG_H
 #define COLLAB_DAEMON_LOG_H
 
@@ -18,6 +18,16 @@ typedef enum LogLevel
 bool log_parse_level(const char *text, LogLevel *level) MUST_CHECK;
 void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
+
+typedef enum LogFormat
+{
+	LOG_LOGFMT,
+	LOG_JSON
+} LogFormat;
+
+/* logfmt or json; false: neither. */
+bool log_parse_format(const char *text, LogFormat *format) MUST_CHECK;
+void log_set_format(LogFormat format);
 
 /*
  * msg is a fixed text; fmt (may be NULL) gives further `key=value` pairs. A value that comes from outside goes through

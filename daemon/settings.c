@@ -283,6 +283,61 @@ settings_load(const SettingsTable *table, void *config, size_t config_bytes, int
 	return good ? action : SETTINGS_BAD;
 }
 
+/* ---- reading again ---- */
+
+static bool
+differs(const Setting *setting, const void *a, const void *b)
+{
+	if (setting->type == SETTING_INT)
+		return *(const int64_t *) a != *(const int64_t *) b;
+	if (*(char *const *) a == NULL || *(char *const *) b == NULL)
+		return *(char *const *) a != *(char *const *) b;
+	return strcmp(*(char *const *) a, *(char *const *) b) != 0;
+}
+
+static void
+exchange(const Setting *setting, void *a, void *b)
+{
+	if (setting->type == SETTING_INT)
+	{
+		int64_t number = *(int64_t *) a;
+
+		*(int64_t *) a = *(int64_t *) b;
+		*(int64_t *) b = number;
+	}
+	else
+	{
+		char *text = *(char **) a;
+
+		*(char **) a = *(char **) b;
+		*(char **) b = text;
+	}
+}
+
+bool
+settings_reload(const SettingsTable *table, void *config, size_t config_bytes, int argc, char **argv,
+				char **env, SettingsChange change)
+{
+	void *fresh = util_alloc_zero(config_bytes);
+	bool  good = settings_load(table, fresh, config_bytes, argc, argv, env) == SETTINGS_RUN;
+
+	for (size_t i = 0; good && i < table->count; i++)
+	{
+		const Setting *setting = &table->settings[i];
+		void		  *ours = (char *) config + setting->offset;
+		void		  *theirs = (char *) fresh + setting->offset;
+
+		if (!differs(setting, ours, theirs))
+			continue;
+		if (setting->live)
+			exchange(setting, ours, theirs);
+		change(setting, setting->live);
+	}
+	settings_free(table, fresh);
+	free(fresh);
+	return good;
+}
+
 /* ---- showing ---- */
 
 void
@@ -330,6 +385,8 @@ settings_help(const SettingsTable *table)
 			printf("      no default: must be set\n");
 		else
 			printf("      default \"%s\"\n", setting->preset);
+		if (setting->live)
+			printf("      a reload changes it\n");
 	}
 	printf("\nExit status: %s.\n", table->exit_codes);
 }

@@ -22,19 +22,30 @@ typedef struct Setting
 	int64_t		max;
 	const char *unit;
 	const char *help;
+	bool		live; /* a reload may change it */
 } Setting;
 
 #define SETTING_TEXT_ROW(type, field, preset, help)                                                          \
 	{                                                                                                        \
-#field, SETTING_TEXT, offsetof(type, field), preset, 0, 0, "", help                                  \
+#field, SETTING_TEXT, offsetof(type, field), preset, 0, 0, "", help, false                           \
 	}
 #define SETTING_SECRET_ROW(type, field, preset, help)                                                        \
 	{                                                                                                        \
-#field, SETTING_SECRET, offsetof(type, field), preset, 0, 0, "", help                                \
+#field, SETTING_SECRET, offsetof(type, field), preset, 0, 0, "", help, false                         \
 	}
 #define SETTING_INT_ROW(type, field, preset, min, max, unit, help)                                           \
 	{                                                                                                        \
-#field, SETTING_INT, offsetof(type, field), preset, min, max, unit, help                             \
+#field, SETTING_INT, offsetof(type, field), preset, min, max, unit, help, false                      \
+	}
+
+/* The same for settings that a reload may change. */
+#define SETTING_LIVE_TEXT_ROW(type, field, preset, help)                                                     \
+	{                                                                                                        \
+#field, SETTING_TEXT, offsetof(type, field), preset, 0, 0, "", help, true                            \
+	}
+#define SETTING_LIVE_INT_ROW(type, field, preset, min, max, unit, help)                                      \
+	{                                                                                                        \
+#field, SETTING_INT, offsetof(type, field), preset, min, max, unit, help, true                       \
 	}
 
 typedef enum SettingsAction
@@ -76,8 +87,18 @@ typedef struct SettingsTable
  */
 SettingsAction settings_load(const SettingsTable *table, void *config, size_t config_bytes, int argc,
 							 char **argv, char **env) MUST_CHECK;
-void		   settings_print(const SettingsTable *table, const void *config);
-void		   settings_help(const SettingsTable *table);
-void		   settings_free(const SettingsTable *table, void *config);
+
+/* A setting that differs from what is in force; applied: from now on it is. */
+typedef void (*SettingsChange)(const Setting *setting, bool applied);
+
+/*
+ * Reads all sources again. When they are good, takes over what a reload may change and tells of every difference; when they
+ * are not, complains as settings_load() does and changes nothing.
+ */
+bool settings_reload(const SettingsTable *table, void *config, size_t config_bytes, int argc, char **argv,
+					 char **env, SettingsChange change) MUST_CHECK;
+void settings_print(const SettingsTable *table, const void *config);
+void settings_help(const SettingsTable *table);
+void settings_free(const SettingsTable *table, void *config);
 
 #endif

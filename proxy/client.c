@@ -114,6 +114,46 @@ client_fail(Client *client, const char *code, const char *message, int close_cod
 	ws_close(client->conn, close_code, message);
 }
 
+/* ---- sent elsewhere ---- */
+
+void
+client_leave(Client *client, int64_t retry_ms)
+{
+	if (client->state == CLIENT_CLOSED || client->leaving)
+		return;
+	client->leaving = true;
+	buf_clear(&client->proxy->scratch);
+	wire_drain(&client->proxy->scratch, retry_ms);
+	client_send_scratch(client, false);
+}
+
+/* What it has in flight is waited for, and that the stream tells it so; who does not read is not waited for. */
+bool
+client_may_go(const Client *client)
+{
+	if (!client->leaving || client->state == CLIENT_CLOSED)
+		return false;
+	if (client->in_flight != NULL || (client->state == CLIENT_LIVE && client->position < client->committed))
+		return false;
+	return client->stalled_since != 0 || !client_has_output(client);
+}
+
+void
+client_go(Client *client)
+{
+	detach(client);
+	ws_close(client->conn, 1001, CLIENT_GOODBYE);
+}
+
+/* A leaving client may have nothing more to be told: then this is what gets it closed. */
+static void
+settle(Client *client)
+{
+	client->in_flight = NULL;
+	if (client->leaving)
+		ws_wake(client->conn);
+}
+
 /*
  * The next moment at which something can be due. A client that was heard or written to meanwhile just has its timer moved
  * on, so that traffic costs the wheel nothing.
@@ -293,9 +333,11 @@ client_written(Client *client, bool all)
 /* ---- operations ---- */
 
 void
-client_op_finished(Client *client)
+client_op_finished(Client *client, int64_t committed)
 {
-	client->in_flight = NULL;
+	if (committed > client->committed)
+		client->committed = committed;
+	settle(client);
 }
 
 void
@@ -306,7 +348,7 @@ client_op_acknowledged(Client *client, int64_t clock)
 	if (message == NULL || clock < message->clock + message->count - 1)
 		return;
 	message->client = NULL;
-	client->in_flight = NULL;
+	settle(client);
 }
 
 void
@@ -360,7 +402,7 @@ on_op(Client *client, const WireMessage *message)
 		client_error(client, "OT008", "another op of this connection is in flight", refused, 0);
 		return;
 	}
-	if (proxy->draining)
+	if (client->leaving)
 	{
 		metrics_add(METRIC_OPS_RETRY, (uint64_t) count);
 		client_error(client, "57P01", "the server is going away", message->clock, RETRY_DRAIN_MS);

@@ -9,6 +9,8 @@
 typedef struct Message	   Message;
 typedef struct OpenRequest OpenRequest;
 
+#define CLIENT_GOODBYE "the server is going away"
+
 typedef enum ClientState
 {
 	CLIENT_CONNECTED, /* `open` has to come */
@@ -38,6 +40,7 @@ struct Client
 	Frame	  *late_error;	  /* refusal of an operation */
 	int64_t	   late_after;	  /* not before this version is out */
 	bool	   heartbeat_due; /* an answer to the client's heartbeat */
+	bool	   leaving;		  /* was told to go elsewhere; closed as soon as nothing of it is in flight */
 
 	/* in */
 	Buf		 partial; /* a message that came in several pieces */
@@ -49,6 +52,7 @@ struct Client
 	/* the operation in flight, and the clocks used */
 	Message *in_flight;
 	int64_t	 last_clock;
+	int64_t	 committed; /* the last version that an operation of this connection became */
 
 	OpenRequest *opening;
 
@@ -81,6 +85,11 @@ size_t client_fill(Client *client, char *out, size_t capacity);
 /* The socket took all of the last client_fill (or did not). */
 void client_written(Client *client, bool all);
 void client_destroy(Client *client);
+/* Tells it to go elsewhere and come back after retry_ms; client_may_go() is asked after each write from now on. */
+void client_leave(Client *client, int64_t retry_ms);
+bool client_may_go(const Client *client);
+/* Closes what is leaving (1001). What is queued still goes out. */
+void client_go(Client *client);
 
 /* ---- called by the rest ---- */
 
@@ -106,7 +115,8 @@ void client_op_refused(Client *client, int64_t clock, int64_t after, const char 
 					   size_t message_bytes);
 void client_op_retry(Client *client, const Message *message, const char *code, const char *text,
 					 int64_t retry_ms);
-void client_op_finished(Client *client);
+/* committed: as above; its acknowledgement may have to wait for the events before it. */
+void client_op_finished(Client *client, int64_t committed);
 /* Its piece with this clock went out as `ack`: perhaps by another way than the answer to its batch, and earlier. */
 void client_op_acknowledged(Client *client, int64_t clock);
 

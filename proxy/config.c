@@ -11,6 +11,11 @@
 #define NUMBER(field, preset, min, max, unit, help)                                                          \
 	SETTING_INT_ROW(Config, field, preset, min, max, unit, help)
 
+/* What a reload may change. Not what clients were told in their welcome, nor what connections were made with. */
+#define LIVE_TEXT(field, preset, help) SETTING_LIVE_TEXT_ROW(Config, field, preset, help)
+#define LIVE_NUMBER(field, preset, min, max, unit, help)                                                     \
+	SETTING_LIVE_INT_ROW(Config, field, preset, min, max, unit, help)
+
 static const Setting settings[] = {
 	TEXT(auth, NULL, "who may connect; only `none` so far: anyone on this machine, under any name"),
 	TEXT(listen_address, "127.0.0.1", "address to listen on; with auth = none a loopback address"),
@@ -19,38 +24,47 @@ static const Setting settings[] = {
 	NUMBER(admin_port, "0", 0, 65535, "", "TCP port of /healthz, /readyz and /metrics; 0: none"),
 	SECRET(database, "dbname=collab user=collab_proxy",
 		   "libpq connection string (prefer a socket or hostaddr: names are resolved synchronously)"),
-	TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
-	TEXT(log_level, "info", "error, warning, info or debug"),
+	LIVE_TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
+	LIVE_TEXT(log_level, "info", "error, warning, info or debug"),
+	LIVE_TEXT(log_format, "logfmt", "logfmt or json: one line per event on stderr"),
 	NUMBER(lanes, "2", 1, 64, "", "database connections that commit operations"),
-	NUMBER(lane_depth, "1", 1, 8, "batches", "statements in flight on one lane"),
+	LIVE_NUMBER(lane_depth, "1", 1, 8, "batches", "statements in flight on one lane"),
 	NUMBER(retry_lanes, "2", 1, 16, "",
 		   "database connections for operations that have to wait for a document's lock"),
 	NUMBER(readers, "2", 1, 16, "", "database connections that load documents"),
-	NUMBER(max_batch, "1000", 1, 100000, "messages", "largest batch of one statement"),
-	NUMBER(max_batch_bytes, "4194304", 65536, 268435456, "bytes", "operations of one statement"),
-	NUMBER(max_waiting_bytes, "67108864", 65536, 17179869184, "bytes",
-		   "operations that wait for the database, per lane; beyond it they are answered 53300 or 08006"),
-	NUMBER(max_connections, "10000", 1, 1000000, "", "sockets open at once"),
-	NUMBER(max_connections_per_ip, "0", 0, 1000000, "",
-		   "sockets open at once from one address; 0: no limit of its own"),
+	LIVE_NUMBER(max_batch, "1000", 1, 100000, "messages", "largest batch of one statement"),
+	LIVE_NUMBER(max_batch_bytes, "4194304", 65536, 268435456, "bytes", "operations of one statement"),
+	LIVE_NUMBER(max_waiting_bytes, "67108864", 65536, 17179869184, "bytes",
+				"operations that wait for the database, per lane; beyond it they are answered 53300 or 08006"),
+	LIVE_NUMBER(max_connections, "10000", 1, 1000000, "", "sockets open at once"),
+	LIVE_NUMBER(max_connections_per_ip, "0", 0, 1000000, "",
+				"sockets open at once from one address; 0: no limit of its own"),
 	NUMBER(max_message_bytes, "1048576", 1024, 67108864, "bytes", "largest message of a client"),
-	NUMBER(max_fragments, "1000", 1, 1000000, "", "frames that one message may be cut into"),
-	NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes",
-		   "a client this far behind is closed (4408)"),
-	NUMBER(max_answer_bytes, "268435456", 1048576, 17179869184, "bytes",
-		   "answers to open that clients have not read yet, of all together; beyond it further opens wait"),
-	NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
-	NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
-	NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),
+	LIVE_NUMBER(max_fragments, "1000", 1, 1000000, "", "frames that one message may be cut into"),
+	LIVE_NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes",
+				"a client this far behind is closed (4408)"),
+	LIVE_NUMBER(
+		max_answer_bytes, "268435456", 1048576, 17179869184, "bytes",
+		"answers to open that clients have not read yet, of all together; beyond it further opens wait"),
+	LIVE_NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
+	LIVE_NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
+	LIVE_NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),
 	NUMBER(heartbeat_ms, "5000", 100, 600000, "ms", "a silent connection is sent a heartbeat this often"),
 	NUMBER(timeout_ms, "10000", 200, 3600000, "ms", "a client that sent nothing for so long is closed (4408)"),
-	NUMBER(presence_ms, "100", 10, 60000, "ms", "presence is sent at most this often"),
-	NUMBER(heads_check_ms, "5000", 100, 3600000, "ms",
-		   "how often the open documents are compared with the database"),
+	LIVE_NUMBER(presence_ms, "100", 10, 60000, "ms", "presence is sent at most this often"),
+	LIVE_NUMBER(heads_check_ms, "5000", 100, 3600000, "ms",
+				"how often the open documents are compared with the database"),
 	NUMBER(lock_timeout_ms, "3000", 10, 600000, "ms", "how long an operation waits for a document's lock"),
 	NUMBER(statement_timeout_ms, "30000", 0, 3600000, "ms", "longest statement; 0: no limit"),
 	NUMBER(connect_timeout_ms, "5000", 100, 600000, "ms", "longest attempt to reach the database"),
-	NUMBER(drain_timeout_ms, "10000", 0, 3600000, "ms", "after SIGTERM, time for what is in flight"),
+	LIVE_NUMBER(drain_delay_ms, "0", 0, 600000, "ms",
+				"after SIGTERM, time for balancers to see that /readyz says 503, before anybody is sent away"),
+	LIVE_NUMBER(drain_rate, "2000", 1, 1000000, "clients per second",
+				"how fast clients are sent elsewhere then"),
+	LIVE_NUMBER(drain_spread_ms, "1000", 0, 600000, "ms",
+				"each of them is told to come back after a random time up to this"),
+	LIVE_NUMBER(drain_timeout_ms, "30000", 0, 3600000, "ms",
+				"then the rest is closed, whatever is in flight; counted from the end of drain_delay_ms"),
 };
 
 /* ---- what one setting alone cannot tell ---- */
@@ -79,9 +93,10 @@ is_address(const char *address)
 static bool
 validate(void *values)
 {
-	Config	*config = values;
-	LogLevel level;
-	bool	 good = true;
+	Config	 *config = values;
+	LogLevel  level;
+	LogFormat format;
+	bool	  good = true;
 
 	if (config->auth == NULL)
 	{
@@ -123,6 +138,11 @@ validate(void *values)
 		fprintf(stderr, "collab-proxy: log_level must be error, warning, info or debug\n");
 		good = false;
 	}
+	if (!log_parse_format(config->log_format, &format))
+	{
+		fprintf(stderr, "collab-proxy: log_format must be logfmt or json\n");
+		good = false;
+	}
 	if (config->timeout_ms <= config->heartbeat_ms)
 	{
 		fprintf(stderr, "collab-proxy: timeout_ms must be greater than heartbeat_ms\n");
@@ -142,10 +162,51 @@ static const SettingsTable table = {
 	.validate = validate,
 };
 
+/* Where the settings came from, to look there again. */
+static struct
+{
+	int	   argc;
+	char **argv;
+	char **env;
+} sources;
+
 SettingsAction
 config_load(Config *config, int argc, char **argv, char **env)
 {
+	sources.argc = argc;
+	sources.argv = argv;
+	sources.env = env;
 	return settings_load(&table, config, sizeof(*config), argc, argv, env);
+}
+
+static void
+log_change(const Setting *setting, bool applied)
+{
+	if (applied)
+		log_line(LOG_INFO, "a setting has changed", "setting=%s", setting->key);
+	else
+		log_line(LOG_WARNING, "a setting has changed that needs a restart", "setting=%s", setting->key);
+}
+
+bool
+config_reload(Config *config)
+{
+	if (settings_reload(&table, config, sizeof(*config), sources.argc, sources.argv, sources.env, log_change))
+		return true;
+	log_line(LOG_ERROR, "the configuration is not valid: nothing has changed", NULL);
+	return false;
+}
+
+void
+config_apply_log(const Config *config)
+{
+	LogLevel  level;
+	LogFormat format;
+
+	if (log_parse_level(config->log_level, &level))
+		log_set_level(level);
+	if (log_parse_format(config->log_format, &format))
+		log_set_format(format);
 }
 
 void

@@ -19,6 +19,7 @@ typedef struct Config
 	int64_t readers;
 	char   *static_dir;
 	char   *log_level;
+	char   *log_format;
 	int64_t max_connections;
 	int64_t max_connections_per_ip;
 	int64_t max_message_bytes;
@@ -38,13 +39,23 @@ typedef struct Config
 	int64_t lock_timeout_ms;
 	int64_t statement_timeout_ms;
 	int64_t connect_timeout_ms;
+	int64_t drain_delay_ms;
+	int64_t drain_rate;
+	int64_t drain_spread_ms;
 	int64_t drain_timeout_ms;
 } Config;
 
 /* The sources and their order are those of settings_load(). */
 SettingsAction config_load(Config *config, int argc, char **argv, char **env) MUST_CHECK;
-void		   config_print(const Config *config);
-void		   config_help(void);
-void		   config_free(Config *config);
+/*
+ * Reads the same sources again and takes over what may change while the proxy runs; the log tells every difference. False:
+ * the sources are not valid, and nothing has changed.
+ */
+bool config_reload(Config *config) MUST_CHECK;
+/* What the log is told. */
+void config_apply_log(const Config *config);
+void config_print(const Config *config);
+void config_help(void);
+void config_free(Config *config);
 
 #endif

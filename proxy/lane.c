@@ -138,7 +138,7 @@ static void
 message_finish(Message *message)
 {
 	if (message->client != NULL)
-		client_op_finished(message->client);
+		client_op_finished(message->client, message->committed);
 	message_free(message);
 }
 

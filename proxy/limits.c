@@ -34,6 +34,13 @@ limits_create(int64_t max_connections, int64_t max_per_ip)
 }
 
 void
+limits_change(Limits *limits, int64_t max_connections, int64_t max_per_ip)
+{
+	limits->max_connections = max_connections;
+	limits->max_per_ip = max_per_ip;
+}
+
+void
 limits_free(Limits *limits)
 {
 	if (limits == NULL)

@@ -3,20 +3,9 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "log.h"
 #include "worker.h"
 
 extern char **environ;
-
-static int
-run(const Config *config)
-{
-	LogLevel level;
-
-	if (log_parse_level(config->log_level, &level))
-		log_set_level(level);
-	return worker_run(config);
-}
 
 int
 main(int argc, char **argv)
@@ -43,7 +32,8 @@ main(int argc, char **argv)
 			status = EXIT_CONFIG;
 			break;
 		case SETTINGS_RUN:
-			status = run(&config);
+			config_apply_log(&config);
+			status = worker_run(&config);
 			break;
 	}
 	config_free(&config);

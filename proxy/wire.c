@@ -549,6 +549,14 @@ wire_heartbeat(Buf *out, int64_t version)
 }
 
 void
+wire_drain(Buf *out, int64_t retry_ms)
+{
+	LITERAL(out, "{\"type\":\"drain\",\"retry_ms\":");
+	buf_i64(out, retry_ms);
+	buf_char(out, '}');
+}
+
+void
 wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock,
 		   int64_t retry_ms)
 {

@@ -19,13 +19,15 @@
 
 #define DESCRIPTORS_BESIDE_CLIENTS 128
 #define GOODBYE_MS 3000 /* for the close frames */
+#define SEND_AWAY_MS 20 /* between two groups of clients that are sent elsewhere */
 
 /* How the process ends: each step waits for the one before, or for the clock. */
 typedef enum Ending
 {
 	ENDING_NOT,
-	ENDING_DRAIN,	/* no new connections and operations; what is in flight is finished */
-	ENDING_GOODBYE, /* everybody was sent a close frame */
+	ENDING_DELAY,	/* not ready any more, and otherwise as before: balancers have to notice */
+	ENDING_DRAIN,	/* no new connections; group by group, clients finish what is in flight and are closed */
+	ENDING_GOODBYE, /* time is up: whoever is left was sent a close frame */
 	ENDING_OVER
 } Ending;
 
@@ -36,8 +38,9 @@ typedef struct Worker
 	Pulse		*pulse;
 	Admin		*admin; /* NULL: no admin address, or it is the supervisor's business */
 	uv_prepare_t prepare;
-	uv_signal_t	 signals[2];
+	uv_signal_t	 signals[3];
 	WheelTimer	 deadline;
+	WheelTimer	 send_away;
 	Ending		 ending;
 } Worker;
 
@@ -54,7 +57,30 @@ say_goodbye(Worker *worker)
 {
 	worker->ending = ENDING_GOODBYE;
 	wheel_set(&worker->proxy.wheel, &worker->deadline, GOODBYE_MS);
-	ws_close_all(worker->proxy.ws, 1001, "the server is going away");
+	ws_close_all(worker->proxy.ws, 1001, CLIENT_GOODBYE);
+}
+
+/* The next group. They come back to other processes, all of them within what those can take. */
+static void
+on_send_away(WheelTimer *timer)
+{
+	Worker		 *worker = container_of(timer, Worker, send_away);
+	const Config *config = &worker->proxy.config;
+	int64_t		  count = config->drain_rate * SEND_AWAY_MS / 1000;
+
+	ws_send_away(worker->proxy.ws, count > 0 ? count : 1, config->drain_spread_ms);
+	if (worker->ending == ENDING_DRAIN)
+		wheel_set(&worker->proxy.wheel, timer,
+				  count > 0 ? SEND_AWAY_MS : (uint64_t) (1000 / config->drain_rate));
+}
+
+static void
+drain(Worker *worker)
+{
+	worker->ending = ENDING_DRAIN;
+	ws_stop_listening(worker->proxy.ws);
+	wheel_set(&worker->proxy.wheel, &worker->send_away, 0);
+	wheel_set(&worker->proxy.wheel, &worker->deadline, (uint64_t) worker->proxy.config.drain_timeout_ms);
 }
 
 static void
@@ -62,7 +88,9 @@ on_deadline(WheelTimer *timer)
 {
 	Worker *worker = container_of(timer, Worker, deadline);
 
-	if (worker->ending == ENDING_DRAIN)
+	if (worker->ending == ENDING_DELAY)
+		drain(worker);
+	else if (worker->ending == ENDING_DRAIN)
 	{
 		log_line(LOG_WARNING, "not everything in flight was finished in time", NULL);
 		say_goodbye(worker);
@@ -83,19 +111,37 @@ on_signal(uv_signal_t *handle, int number)
 		_exit(0);
 	}
 	log_line(LOG_INFO, "ending", "signal=%d connections=%lld", number, (long long) worker->proxy.client_count);
-	worker->ending = ENDING_DRAIN;
 	worker->proxy.draining = true;
-	ws_stop_listening(worker->proxy.ws);
-	wheel_set(&worker->proxy.wheel, &worker->deadline, (uint64_t) worker->proxy.config.drain_timeout_ms);
+	pulse_take(worker->pulse);
+	if (worker->proxy.config.drain_delay_ms == 0)
+	{
+		drain(worker);
+		return;
+	}
+	worker->ending = ENDING_DELAY;
+	wheel_set(&worker->proxy.wheel, &worker->deadline, (uint64_t) worker->proxy.config.drain_delay_ms);
+}
+
+/* SIGHUP: the settings again, as far as they can change. */
+static void
+on_reload(uv_signal_t *handle, int number)
+{
+	Worker *worker = handle->data;
+
+	log_line(LOG_INFO, "reading the settings again", "signal=%d", number);
+	if (!config_reload(&worker->proxy.config))
+		return;
+	config_apply_log(&worker->proxy.config);
+	ws_limits_changed(worker->proxy.ws);
 }
 
 static void
 advance_ending(Worker *worker)
 {
-	/* an acknowledgement may still wait for the events before it */
-	if (worker->ending == ENDING_DRAIN && lanes_idle(worker->proxy.lanes) &&
-		listener_idle(worker->proxy.listener))
-		say_goodbye(worker);
+	/* of who broke away, operations may still be on their way */
+	if (worker->ending == ENDING_DRAIN && ws_connections(worker->proxy.ws) == 0 &&
+		lanes_idle(worker->proxy.lanes))
+		worker->ending = ENDING_OVER;
 	if (worker->ending == ENDING_GOODBYE && ws_connections(worker->proxy.ws) == 0)
 		worker->ending = ENDING_OVER;
 	if (worker->ending == ENDING_OVER)
@@ -141,11 +187,11 @@ raise_descriptor_limit(const Config *config)
 }
 
 static void
-watch_signal(Worker *worker, int index, int number)
+watch_signal(Worker *worker, int index, int number, uv_signal_cb on)
 {
 	uv_signal_init(&worker->proxy.loop, &worker->signals[index]);
 	worker->signals[index].data = worker;
-	uv_signal_start(&worker->signals[index], on_signal, number);
+	uv_signal_start(&worker->signals[index], on, number);
 }
 
 /* The admin address of a process that has no supervisor. */
@@ -184,6 +230,7 @@ start(Worker *worker)
 	wire_parser_init(&proxy->parser);
 	buf_init(&proxy->scratch, util_buffer_alloc);
 	wheel_timer_init(&worker->deadline, on_deadline);
+	wheel_timer_init(&worker->send_away, on_send_away);
 	if (!start_admin(worker))
 		return false;
 	proxy->ws = ws_create(proxy);
@@ -197,8 +244,9 @@ start(Worker *worker)
 	uv_prepare_init(&proxy->loop, &worker->prepare);
 	worker->prepare.data = worker;
 	uv_prepare_start(&worker->prepare, on_turn_end);
-	watch_signal(worker, 0, SIGTERM);
-	watch_signal(worker, 1, SIGINT);
+	watch_signal(worker, 0, SIGTERM, on_signal);
+	watch_signal(worker, 1, SIGINT, on_signal);
+	watch_signal(worker, 2, SIGHUP, on_reload);
 	ws_listen(proxy->ws);
 	metrics_store(&worker->slot->state, SLOT_SERVING);
 	pulse_take(worker->pulse);
@@ -222,8 +270,9 @@ finish(Worker *worker)
 	listener_destroy(proxy->listener);
 	rooms_destroy(proxy->rooms);
 	wheel_cancel(&proxy->wheel, &worker->deadline);
+	wheel_cancel(&proxy->wheel, &worker->send_away);
 	uv_close((uv_handle_t *) &worker->prepare, NULL);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		uv_close((uv_handle_t *) &worker->signals[i], NULL);
 	wheel_close(&proxy->wheel);
 	uv_run(&proxy->loop, UV_RUN_DEFAULT);
@@ -236,7 +285,7 @@ finish(Worker *worker)
 }
 
 int
-worker_run(const Config *config)
+worker_run(Config *config)
 {
 	static Worker worker;
 	static Slot	  own_slot;
@@ -249,6 +298,7 @@ worker_run(const Config *config)
 		return EXIT_LISTEN;
 	uv_run(&worker.proxy.loop, UV_RUN_DEFAULT);
 	finish(&worker);
+	*config = worker.proxy.config;
 	log_line(LOG_INFO, "ended", NULL);
 	return EXIT_SUCCESS;
 }

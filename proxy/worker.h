@@ -10,7 +10,7 @@ enum
 	EXIT_LISTEN = 3
 };
 
-/* Serves until it is told to end; returns the exit status. */
-int worker_run(const Config *config);
+/* Serves until it is told to end; returns the exit status. A reload may change the settings meanwhile. */
+int worker_run(Config *config);
 
 #endif

@@ -42,6 +42,7 @@ struct WsConn
 	List		dirty;	 /* in ws->dirty */
 	bool		refused; /* over a limit: gets 503 */
 	bool		established;
+	bool		sent_away;
 	int			close_code; /* 0: it stays open */
 	bool		close_sent;
 	char		close_reason[48];
@@ -140,6 +141,8 @@ flush(WsConn *conn)
 		lws_callback_on_writable(conn->wsi);
 	else if (conn->close_code != 0)
 		send_close(conn);
+	if (client_may_go(conn->client))
+		client_go(conn->client);
 }
 
 void
@@ -682,6 +685,32 @@ ws_create(Proxy *proxy)
 	uv_poll_init(&proxy->loop, &ws->poll, ws->fd);
 	ws->poll.data = ws;
 	return ws;
+}
+
+/* Those that were sent away stand behind those that were not. */
+void
+ws_send_away(Ws *ws, int64_t count, int64_t spread_ms)
+{
+	for (; count > 0 && !list_empty(&ws->all); count--)
+	{
+		WsConn *conn = container_of(ws->all.next, WsConn, all);
+
+		if (conn->sent_away)
+			return;
+		conn->sent_away = true;
+		list_remove(&conn->all);
+		list_append(&ws->all, &conn->all);
+		if (conn->established)
+			client_leave(conn->client, (int64_t) (util_random() % (uint64_t) (spread_ms + 1)));
+		else
+			lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	}
+}
+
+void
+ws_limits_changed(Ws *ws)
+{
+	limits_change(ws->limits, ws->proxy->config.max_connections, ws->proxy->config.max_connections_per_ip);
 }
 
 void

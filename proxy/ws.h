@@ -18,9 +18,17 @@ void ws_free(Ws *ws);
 void ws_wake(WsConn *conn);
 /* Writes what is there, then a close frame. reason: short ASCII. */
 void ws_close(WsConn *conn, int code, const char *reason);
+/*
+ * Sends up to `count` more clients elsewhere, each with a random time up to spread_ms after which to come back; connections
+ * that are no WebSocket are just closed.
+ */
+void ws_send_away(Ws *ws, int64_t count, int64_t spread_ms);
 void ws_close_all(Ws *ws, int code, const char *reason);
 /* Writes for every connection that was woken. */
 void ws_turn_end(Ws *ws);
+
+/* The settings about limits have changed. */
+void ws_limits_changed(Ws *ws);
 
 int64_t ws_connections(const Ws *ws);
 

@@ -295,6 +295,8 @@ export class CollabClient extends Emitter {
         return this.onSnapshot(message);
       case 'error':
         return this.onError(message);
+      case 'drain':
+        return this.onDrain(message);
       default:
         return this.fail(PROTOCOL_ERROR, `the server sent a message of unknown type ${message.type}`);
     }
@@ -422,6 +424,12 @@ export class CollabClient extends Emitter {
     if (this.synced && version > this.version) {
       throw new ProtocolError(`version ${version} was announced, ${this.version} is here`);
     }
+  }
+
+  /* It closes the connection as soon as what is in flight is answered; then we go on with another server. */
+  onDrain({ retry_ms: retryIn }) {
+    this.sender.hold();
+    this.link.invite(retryIn);
   }
 
   onError(error) {

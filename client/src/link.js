@@ -33,6 +33,7 @@ export class Link {
     this.connection = null;
     this.timer = null;
     this.soon = false;
+    this.invited = null;
     this.hurried = () => globalThis.document?.visibilityState !== 'hidden' && this.hurry();
   }
 
@@ -59,6 +60,7 @@ export class Link {
   connect() {
     this.timer = null;
     this.soon = false;
+    this.invited = null;
     this.owner.linkOpening();
     this.connection = new Connection({
       WebSocket: this.WebSocket,
@@ -77,7 +79,7 @@ export class Link {
     }
     let retryIn = null;
     if (this.wanted) {
-      retryIn = this.backoff.next(this.soon || code === OPEN_AGAIN);
+      retryIn = this.invited ?? this.backoff.next(this.soon || code === OPEN_AGAIN);
       this.timer = this.runtime.setTimeout(() => this.connect(), retryIn);
     }
     this.owner.linkDown({ code, reason, retryIn });
@@ -98,6 +100,11 @@ export class Link {
     }
     this.soon = true;
     this.connection?.close();
+  }
+
+  /* The server goes away, and has said when to come back: the end of this connection is no failure. */
+  invite(retryIn) {
+    this.invited = retryIn;
   }
 
   keep(welcome) {

@@ -42,6 +42,13 @@ export class Sender {
     this.flush();
   }
 
+  /* Nothing new goes on this connection; what is in flight is still answered on it. */
+  hold() {
+    this.connected = false;
+    this.runtime.clearTimeout(this.timer);
+    this.timer = null;
+  }
+
   down() {
     this.connected = false;
     this.runtime.clearTimeout(this.timer);

@@ -24,6 +24,32 @@ test('opens with nothing, then from where it stands', () => {
   ]);
 });
 
+test('a server that goes away is left without haste and without delay', () => {
+  const line = new Line().open('abc');
+  line.type('x');
+  line.pass();
+  line.say({ type: 'drain', retry_ms: 300 });
+  line.type('y');
+  line.pass(100);
+  assert.equal(line.sent.length, 2, 'open, and what was sent before');
+  line.ack(1, 1);
+  assert.equal(line.sent.length, 2, 'nothing new goes on this connection');
+  line.end(1001);
+  assert.deepEqual(line.heard('status').at(-1), { status: 'disconnected', code: 1001, reason: '', retryIn: 300 });
+  line.pass(299);
+  assert.equal(line.sockets.length, 1);
+  line.pass(1);
+  assert.equal(line.sockets.length, 2);
+  line.connect();
+  assert.deepEqual(line.sent, [{ type: 'open', site: 5, last_version: 1, last_event: 'e1', pending: 1 }]);
+  line.welcome(1);
+  line.stream();
+  assert.deepEqual(line.last.op.ops, [{ insert: 'y' }]);
+  line.end(1006);
+  assert.ok(line.heard('status').at(-1).retryIn >= 1000, 'the next end is one as any other');
+  assert.deepEqual(line.heard('error'), []);
+});
+
 test('says nothing before the answer to open is complete', () => {
   const line = new Line().open('abc');
   line.end(1006);

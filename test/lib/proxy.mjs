@@ -70,6 +70,7 @@ export class Proxy
 			resolve({ code, signal });
 		}));
 		this.exited = false;
+		process.setMaxListeners(100);
 		this.onExit = () => { try { this.child.kill('SIGKILL'); } catch { /* gone */ } };
 		process.on('exit', this.onExit);
 		if (wait)

@@ -1,6 +1,9 @@
 /* SIGTERM and the end. */
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
+import WebSocket from 'ws';
+import { CollabClient } from '../../client/src/index.js';
+import { eventually, freePort } from '../lib/proxy.mjs';
 import { Stand, insert, raw, sleep } from './stand.mjs';
 
 let stand;
@@ -27,9 +30,9 @@ test('SIGTERM finishes what is in flight, says 1001, and ends with 0', { timeout
 	assert.match(proxy.log, /msg="ended"/);
 });
 
-test('new operations while it drains are told to come again', { timeout: 30000 }, async () =>
+test('who has nothing in flight is sent elsewhere at once, who has is answered first', { timeout: 30000 }, async () =>
 {
-	const proxy = await stand.another({ drain_timeout_ms: 3000, lock_timeout_ms: 1500 });
+	const proxy = await stand.another({ drain_timeout_ms: 20000, lock_timeout_ms: 15000, drain_spread_ms: 400 });
 	const id = stand.document();
 	const other = stand.document();
 	const alice = await stand.socket(id, 'alice', { site: 1 }, { proxy });
@@ -40,12 +43,16 @@ test('new operations while it drains are told to come again', { timeout: 30000 }
 	alice.send(insert(alice, 1, 'x'));
 	await sleep(100);
 	proxy.child.kill('SIGTERM');
-	await sleep(100);
-	bob.send(insert(bob, 1, 'y'));
-	const error = await bob.next('error');
-	assert.equal(error.code, '57P01');
-	assert.equal(error.clock, 1);
-	assert.ok(error.retry_ms > 0);
+	for (const socket of [alice, bob])
+	{
+		const { retry_ms: retry } = await socket.next('drain');
+		assert.ok(retry >= 0 && retry <= 400, `${retry}`);
+	}
+	assert.deepEqual(await bob.closing(), { code: 1001, reason: 'the server is going away' });
+	alice.send(insert(alice, 2, 'z'));
+	const error = await alice.next('error');
+	assert.deepEqual([error.code, error.clock], ['OT008', 2], 'one is in flight already');
+	assert.equal(alice.closed, null);
 	assert.equal((await raw(proxy.config.listen_port, 'GET / HTTP/1.1\r\n\r\n', { wait: 200 })).status, 0, 'nobody new gets in');
 	await session.query('COMMIT');
 	await session.close();
@@ -91,6 +98,57 @@ test('a second SIGTERM ends at once; SIGINT is as good as SIGTERM', { timeout: 3
 	assert.ok(Date.now() - begun < 10000);
 	await session.query('ROLLBACK');
 	await session.close();
+});
+
+test('not ready at once, elsewhere after drain_delay_ms, and then in groups', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ admin_port: await freePort(), drain_delay_ms: 5000, drain_rate: 10, drain_timeout_ms: 30000 });
+	const id = stand.document();
+	const sockets = [];
+	for (let i = 0; i < 4; i++)
+		sockets.push(await stand.socket(id, `user${i}`, { site: i + 1 }, { proxy }));
+	assert.equal((await fetch(`${proxy.admin}/readyz`)).status, 200);
+	proxy.child.kill('SIGTERM');
+	const ready = await eventually(async () =>
+	{
+		const response = await fetch(`${proxy.admin}/readyz`);
+		return response.status === 503 && response;
+	});
+	assert.equal((await ready.json()).status, 'draining');
+	assert.equal((await fetch(`${proxy.http}/readyz`)).status, 503);
+	assert.equal((await fetch(`${proxy.admin}/healthz`)).status, 200, 'it is well all the same');
+	sockets[0].send(insert(sockets[0], 1, 'x'));
+	assert.equal((await sockets[0].next('ack')).clock, 1, 'until then all goes on');
+	const late = await stand.socket(id, 'late', { site: 9 }, { proxy });
+	const ends = [];
+	for (const [i, socket] of [...sockets, late].entries())
+		socket.ws.once('close', () => ends.push(i));
+	await Promise.all([...sockets, late].map((socket) => socket.closing(20000)));
+	assert.deepEqual(ends, [0, 1, 2, 3, 4], 'one after the other, in the order of their coming');
+	assert.deepEqual(await proxy.exit, { code: 0, signal: null });
+});
+
+test('the client library goes on elsewhere within the time it was told', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ drain_spread_ms: 300 });
+	const id = stand.document({ ops: [{ insert: 'abc' }] });
+	const clients = Array.from({ length: 10 }, (_, i) => new CollabClient({ url: proxy.http, doc: id, user: `user${i}`, WebSocket }));
+	await Promise.all(clients.map((client) => client.whenReady()));
+	const waits = [];
+	for (const client of clients)
+		client.on('status', ({ status, code, retryIn }) => status === 'disconnected' && waits.push({ code, retryIn }));
+	clients.forEach((client, i) => client.edit([{ insert: `${i}` }]));
+	assert.equal((await proxy.stop()).code, 0);
+	await eventually(() => waits.length >= 10);
+	const first = waits.slice(0, 10);
+	assert.ok(first.every(({ code }) => code === 1001), JSON.stringify(first));
+	assert.ok(first.every(({ retryIn }) => retryIn >= 0 && retryIn <= 300), JSON.stringify(first));
+	assert.ok(new Set(first.map(({ retryIn }) => retryIn)).size > 3, 'not all at the same time');
+	const next = await stand.another({ listen_port: proxy.config.listen_port });
+	await Promise.all(clients.map((client) => client.whenSaved()));
+	assert.equal(stand.events(id), 10);
+	await Promise.all(clients.map((client) => client.destroy()));
+	await next.stop();
 });
 
 test('it ends without a database as well', { timeout: 30000 }, async () =>
