@@ -12,8 +12,9 @@
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
 
-static LogLevel	 current_level = LOG_INFO;
-static LogFormat current_format = LOG_LOGFMT;
+static LogLevel	   current_level = LOG_INFO;
+static LogFormat   current_format = LOG_LOGFMT;
+static const char *origin;
 
 bool
 log_parse_level(const char *text, LogLevel *level)
@@ -33,6 +34,12 @@ void
 log_set_level(LogLevel level)
 {
 	current_level = level;
+}
+
+void
+log_set_origin(const char *pair)
+{
+	origin = pair;
 }
 
 bool
@@ -177,6 +184,8 @@ log_line(LogLevel level, const char *msg, const char *fmt, ...)
 	at = (int) strftime(line, sizeof(line), "ts=%Y-%m-%dT%H:%M:%S", &utc);
 	at += snprintf(line + at, sizeof(line) - (size_t) at, ".%03dZ level=%s msg=\"%s\"",
 				   (int) (now.tv_usec / 1000), names[level], msg);
+	if (origin != NULL)
+		at += snprintf(line + at, sizeof(line) - (size_t) at, " %s", origin);
 	if (fmt != NULL && at < LOG_LINE_MAX - 2)
 	{
 		va_list args;

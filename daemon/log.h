@@ -18,6 +18,8 @@ typedef enum LogLevel
 bool log_parse_level(const char *text, LogLevel *level) MUST_CHECK;
 void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
+/* A `key=value` pair that every line has from now on; the text must stay. */
+void log_set_origin(const char *pair);
 
 typedef enum LogFormat
 {

@@ -27,6 +27,14 @@ static const Setting settings[] = {
 	LIVE_TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
 	LIVE_TEXT(log_level, "info", "error, warning, info or debug"),
 	LIVE_TEXT(log_format, "logfmt", "logfmt or json: one line per event on stderr"),
+	NUMBER(workers, "1", 1, 64, "processes",
+		   "processes that share the port; with more than one, a further process watches over them"),
+	LIVE_NUMBER(hang_timeout_ms, "30000", 0, 3600000, "ms",
+				"a worker that shows no life for so long is killed and started again; 0: never"),
+	LIVE_NUMBER(
+		start_timeout_ms, "60000", 100, 3600000, "ms",
+		"a new worker that does not serve by then is killed; one that is to replace another has to reach the "
+		"database as well"),
 	NUMBER(lanes, "2", 1, 64, "", "database connections that commit operations"),
 	LIVE_NUMBER(lane_depth, "1", 1, 8, "batches", "statements in flight on one lane"),
 	NUMBER(retry_lanes, "2", 1, 16, "",
@@ -186,6 +194,23 @@ log_change(const Setting *setting, bool applied)
 		log_line(LOG_INFO, "a setting has changed", "setting=%s", setting->key);
 	else
 		log_line(LOG_WARNING, "a setting has changed that needs a restart", "setting=%s", setting->key);
+}
+
+bool
+config_check(void)
+{
+	Config fresh;
+	bool   good =
+		settings_load(&table, &fresh, sizeof(fresh), sources.argc, sources.argv, sources.env) == SETTINGS_RUN;
+
+	settings_free(&table, &fresh);
+	return good;
+}
+
+char **
+config_arguments(void)
+{
+	return sources.argv;
 }
 
 bool

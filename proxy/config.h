@@ -13,6 +13,9 @@ typedef struct Config
 	char   *admin_address;
 	int64_t admin_port;
 	char   *database;
+	int64_t workers;
+	int64_t hang_timeout_ms;
+	int64_t start_timeout_ms;
 	int64_t lanes;
 	int64_t lane_depth;
 	int64_t retry_lanes;
@@ -52,6 +55,10 @@ SettingsAction config_load(Config *config, int argc, char **argv, char **env) MU
  * the sources are not valid, and nothing has changed.
  */
 bool config_reload(Config *config) MUST_CHECK;
+/* Whether they are valid now; complains as config_load() does. */
+bool config_check(void) MUST_CHECK;
+/* The arguments of this process. */
+char **config_arguments(void);
 /* What the log is told. */
 void config_apply_log(const Config *config);
 void config_print(const Config *config);

@@ -142,7 +142,7 @@ serve_health(Proxy *proxy, HttpReply *reply)
 	Buf *out = &reply->body;
 
 	buf_str(out, "{\"status\":\"");
-	buf_str(out, proxy->draining ? "draining" : up ? "ok" : "degraded");
+	buf_str(out, proxy->draining || proxy->slot->leaving != 0 ? "draining" : up ? "ok" : "degraded");
 	buf_str(out, "\",\"version\":\"" COLLAB_VERSION "\",\"database\":\"");
 	buf_str(out, up ? "up" : "down");
 	buf_str(out, "\",\"durable\":");
@@ -161,7 +161,8 @@ serve_health(Proxy *proxy, HttpReply *reply)
 static void
 serve_ready(Proxy *proxy, HttpReply *reply)
 {
-	const char *status = proxy->draining ? "draining" : proxy_database_up(proxy) ? "ready" : "no database";
+	bool		leaving = proxy->draining || proxy->slot->leaving != 0;
+	const char *status = leaving ? "draining" : proxy_database_up(proxy) ? "ready" : "no database";
 
 	buf_str(&reply->body, "{\"status\":\"");
 	buf_str(&reply->body, status);

@@ -3,9 +3,36 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "link.h"
+#include "log.h"
+#include "supervisor.h"
 #include "worker.h"
 
 extern char **environ;
+
+/* A supervisor of several, one of those, or all that there is. */
+static int
+run(Config *config)
+{
+	static char origin[32];
+	Link		link;
+
+	config_apply_log(config);
+	switch (link_take(&link))
+	{
+		case LINK_BAD:
+			return EXIT_CONFIG;
+		case LINK_WORKER:
+			snprintf(origin, sizeof(origin), "worker=%d", link.worker);
+			log_set_origin(origin);
+			break;
+		case LINK_NONE:
+			if (config->workers > 1)
+				return supervisor_run(config);
+			break;
+	}
+	return worker_run(config, &link);
+}
 
 int
 main(int argc, char **argv)
@@ -32,8 +59,7 @@ main(int argc, char **argv)
 			status = EXIT_CONFIG;
 			break;
 		case SETTINGS_RUN:
-			config_apply_log(&config);
-			status = worker_run(&config);
+			status = run(&config);
 			break;
 	}
 	config_free(&config);

@@ -162,6 +162,26 @@ print_histogram(Buf *out, int id, const MetricsSource *sources, int count, const
 
 /* ---- the whole ---- */
 
+static uint64_t
+hash_text(uint64_t hash, const char *text)
+{
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char) *text) * UINT64_C(1099511628211);
+	return hash;
+}
+
+uint64_t
+metrics_layout(void)
+{
+	uint64_t hash = UINT64_C(14695981039346656037) ^ sizeof(MetricsBlock);
+
+	for (int i = 0; i < METRIC_COUNT; i++)
+		hash = hash_text(hash_text(hash, numbers[i].name), numbers[i].labels);
+	for (int i = 0; i < HISTOGRAM_COUNT; i++)
+		hash = hash_text(hash, histograms[i].name);
+	return hash;
+}
+
 void
 metrics_retire(MetricsBlock *into, const MetricsBlock *block)
 {

@@ -200,6 +200,8 @@ typedef struct MetricsSource
 	const MetricsBlock *block;
 } MetricsSource;
 
+/* A number that differs where the blocks of two programs do. */
+uint64_t metrics_layout(void);
 /* Adds what only rises to `into`: the worker that counted it is gone, what it counted is not. */
 void metrics_retire(MetricsBlock *into, const MetricsBlock *block);
 /* Appends everything in Prometheus' text format 0.0.4. Sources of one worker stand together. */

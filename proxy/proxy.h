@@ -5,7 +5,7 @@
 #include <uv.h>
 
 #include "config.h"
-#include "metrics.h"
+#include "slot.h"
 #include "util.h"
 #include "wheel.h"
 #include "wire.h"
@@ -37,7 +37,8 @@ typedef struct Proxy
 	Listener  *listener;
 	uint64_t   clock; /* of proxy_clock(); 0: not looked at yet */
 	int64_t	   client_count;
-	bool	   draining; /* SIGTERM came: no new operations */
+	Slot	  *slot;	 /* where this process shows what it does */
+	bool	   draining; /* SIGTERM came */
 } Proxy;
 
 static inline uint64_t

@@ -8,6 +8,7 @@
 #include "lane.h"
 #include "listener.h"
 #include "loader.h"
+#include "notify.h"
 #include "rooms.h"
 #include "ws.h"
 
@@ -18,7 +19,9 @@ struct Pulse
 	Proxy	  *proxy;
 	Slot	  *slot;
 	uv_timer_t timer;
-	uint64_t   due; /* when the timer should fire, microseconds */
+	uint64_t   due;			/* when the timer should fire, microseconds */
+	uint64_t   watchdog_ms; /* systemd wants to hear from us this often; 0: it does not */
+	uint64_t   watchdog_due;
 };
 
 uint64_t
@@ -96,6 +99,11 @@ on_timer(uv_timer_t *timer)
 
 	metrics_set(METRIC_LOOP_LAG, now > pulse->due ? now - pulse->due : 0);
 	pulse_take(pulse);
+	if (pulse->watchdog_ms > 0 && now / 1000 >= pulse->watchdog_due)
+	{
+		pulse->watchdog_due = now / 1000 + pulse->watchdog_ms;
+		notify_send("WATCHDOG=1");
+	}
 	pulse->due = now + BEAT_MS * 1000;
 	uv_timer_start(timer, on_timer, BEAT_MS, 0);
 }
@@ -107,6 +115,7 @@ pulse_create(Proxy *proxy, Slot *slot)
 
 	pulse->proxy = proxy;
 	pulse->slot = slot;
+	pulse->watchdog_ms = notify_watchdog_ms();
 	metrics = &slot->metrics;
 	pulse->due = uv_hrtime() / 1000 + BEAT_MS * 1000;
 	uv_timer_init(&proxy->loop, &pulse->timer);

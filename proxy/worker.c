@@ -9,9 +9,11 @@
 
 #include "client.h"
 #include "lane.h"
+#include "listen.h"
 #include "listener.h"
 #include "loader.h"
 #include "log.h"
+#include "notify.h"
 #include "overview.h"
 #include "pulse.h"
 #include "room.h"
@@ -34,11 +36,11 @@ typedef enum Ending
 typedef struct Worker
 {
 	Proxy		 proxy;
-	Slot		*slot;
+	const Link	*link;
 	Pulse		*pulse;
 	Admin		*admin; /* NULL: no admin address, or it is the supervisor's business */
 	uv_prepare_t prepare;
-	uv_signal_t	 signals[3];
+	uv_signal_t	 signals[4];
 	WheelTimer	 deadline;
 	WheelTimer	 send_away;
 	Ending		 ending;
@@ -105,15 +107,21 @@ on_signal(uv_signal_t *handle, int number)
 {
 	Worker *worker = handle->data;
 
+	/* under a supervisor that is its decision, and a service manager may tell all processes of a service to end */
+	if (worker->ending != ENDING_NOT && worker->link->worker >= 0)
+		return;
 	if (worker->ending != ENDING_NOT)
 	{
 		log_line(LOG_WARNING, "ending at once", "signal=%d", number);
 		_exit(0);
 	}
+	if (worker->link->worker < 0)
+		notify_send("STOPPING=1");
 	log_line(LOG_INFO, "ending", "signal=%d connections=%lld", number, (long long) worker->proxy.client_count);
 	worker->proxy.draining = true;
 	pulse_take(worker->pulse);
-	if (worker->proxy.config.drain_delay_ms == 0)
+	/* the supervisor has waited already, or somebody else serves the address */
+	if (worker->proxy.config.drain_delay_ms == 0 || worker->link->worker >= 0)
 	{
 		drain(worker);
 		return;
@@ -129,10 +137,20 @@ on_reload(uv_signal_t *handle, int number)
 	Worker *worker = handle->data;
 
 	log_line(LOG_INFO, "reading the settings again", "signal=%d", number);
-	if (!config_reload(&worker->proxy.config))
-		return;
-	config_apply_log(&worker->proxy.config);
-	ws_limits_changed(worker->proxy.ws);
+	notify_reloading();
+	if (config_reload(&worker->proxy.config))
+	{
+		config_apply_log(&worker->proxy.config);
+		ws_limits_changed(worker->proxy.ws);
+	}
+	notify_send("READY=1");
+}
+
+static void
+on_roll(uv_signal_t *handle, int number)
+{
+	(void) handle;
+	log_line(LOG_WARNING, "nobody can be replaced: this is a single process", "signal=%d", number);
 }
 
 static void
@@ -201,7 +219,7 @@ answer_admin(void *ctx, const char *path, size_t bytes, AdminReply *reply)
 	static const MetricsBlock	nothing;
 	static const OverviewCounts none;
 	Worker					   *worker = ctx;
-	SlotRef						ref = {0, getpid(), worker->slot};
+	SlotRef						ref = {0, getpid(), worker->proxy.slot};
 	Overview					overview = {&ref, 1, 1, 0, &nothing, &none, worker->proxy.draining};
 
 	pulse_take(worker->pulse);
@@ -213,7 +231,7 @@ start_admin(Worker *worker)
 {
 	const Config *config = &worker->proxy.config;
 
-	if (config->admin_port == 0)
+	if (config->admin_port == 0 || worker->link->worker >= 0)
 		return true;
 	worker->admin = admin_create(&worker->proxy.loop, config->admin_address, (int) config->admin_port,
 								 answer_admin, worker);
@@ -224,6 +242,7 @@ static bool
 start(Worker *worker)
 {
 	Proxy *proxy = &worker->proxy;
+	int	   listen_fd = worker->link->listen_fd;
 
 	uv_loop_init(&proxy->loop);
 	wheel_init(&proxy->wheel, &proxy->loop);
@@ -233,23 +252,29 @@ start(Worker *worker)
 	wheel_timer_init(&worker->send_away, on_send_away);
 	if (!start_admin(worker))
 		return false;
-	proxy->ws = ws_create(proxy);
+	if (listen_fd < 0)
+		listen_fd = listen_open(&proxy->config);
+	if (listen_fd < 0)
+		return false;
+	proxy->ws = ws_create(proxy, listen_fd);
 	if (proxy->ws == NULL)
 		return false;
 	proxy->rooms = rooms_create(proxy);
 	proxy->lanes = lanes_create(proxy);
 	proxy->loader = loader_create(proxy);
 	proxy->listener = listener_create(proxy);
-	worker->pulse = pulse_create(proxy, worker->slot);
+	worker->pulse = pulse_create(proxy, proxy->slot);
 	uv_prepare_init(&proxy->loop, &worker->prepare);
 	worker->prepare.data = worker;
 	uv_prepare_start(&worker->prepare, on_turn_end);
 	watch_signal(worker, 0, SIGTERM, on_signal);
 	watch_signal(worker, 1, SIGINT, on_signal);
 	watch_signal(worker, 2, SIGHUP, on_reload);
+	watch_signal(worker, 3, SIGUSR2, on_roll);
 	ws_listen(proxy->ws);
-	metrics_store(&worker->slot->state, SLOT_SERVING);
+	metrics_store(&proxy->slot->state, SLOT_SERVING);
 	pulse_take(worker->pulse);
+	notify_send("READY=1");
 	log_line(LOG_INFO, "listening", "version=" COLLAB_VERSION " address=%s port=%lld auth=%s",
 			 proxy->config.listen_address, (long long) proxy->config.listen_port, proxy->config.auth);
 	return true;
@@ -272,7 +297,7 @@ finish(Worker *worker)
 	wheel_cancel(&proxy->wheel, &worker->deadline);
 	wheel_cancel(&proxy->wheel, &worker->send_away);
 	uv_close((uv_handle_t *) &worker->prepare, NULL);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		uv_close((uv_handle_t *) &worker->signals[i], NULL);
 	wheel_close(&proxy->wheel);
 	uv_run(&proxy->loop, UV_RUN_DEFAULT);
@@ -285,13 +310,14 @@ finish(Worker *worker)
 }
 
 int
-worker_run(Config *config)
+worker_run(Config *config, const Link *link)
 {
 	static Worker worker;
 	static Slot	  own_slot;
 
 	worker.proxy.config = *config;
-	worker.slot = &own_slot;
+	worker.proxy.slot = link->slot != NULL ? link->slot : &own_slot;
+	worker.link = link;
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit(config);
 	if (!start(&worker))

@@ -3,6 +3,7 @@
 #define COLLAB_PROXY_WORKER_H
 
 #include "config.h"
+#include "link.h"
 
 enum
 {
@@ -11,6 +12,6 @@ enum
 };
 
 /* Serves until it is told to end; returns the exit status. A reload may change the settings meanwhile. */
-int worker_run(Config *config);
+int worker_run(Config *config, const Link *link);
 
 #endif

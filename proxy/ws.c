@@ -1,7 +1,6 @@
 /* ws.c - sockets: the listener, the HTTP and WebSocket connections on it. The only door to libwebsockets. */
 #include "ws.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -554,49 +553,6 @@ on_accept(uv_poll_t *handle, int status, int events)
 	}
 }
 
-static int
-open_listener(const Config *config)
-{
-	struct sockaddr_storage address;
-	socklen_t				size;
-	int						one = 1;
-	int						fd;
-
-	memset(&address, 0, sizeof(address));
-	if (strchr(config->listen_address, ':') != NULL)
-	{
-		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) (void *) &address;
-
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons((uint16_t) config->listen_port);
-		inet_pton(AF_INET6, config->listen_address, &v6->sin6_addr);
-		size = sizeof(*v6);
-	}
-	else
-	{
-		struct sockaddr_in *v4 = (struct sockaddr_in *) (void *) &address;
-
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons((uint16_t) config->listen_port);
-		inet_pton(AF_INET, config->listen_address, &v4->sin_addr);
-		size = sizeof(*v4);
-	}
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
-		bind(fd, (struct sockaddr *) &address, size) != 0)
-	{
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
 void
 ws_listen(Ws *ws)
 {
@@ -634,7 +590,7 @@ on_library_log(int level, const char *line)
 }
 
 Ws *
-ws_create(Proxy *proxy)
+ws_create(Proxy *proxy, int listen_fd)
 {
 	struct lws_context_creation_info info;
 	Ws								*ws = util_alloc_zero(sizeof(*ws));
@@ -643,14 +599,7 @@ ws_create(Proxy *proxy)
 	list_init(&ws->all);
 	list_init(&ws->dirty);
 	wheel_timer_init(&ws->pause, resume);
-	ws->fd = open_listener(&proxy->config);
-	if (ws->fd < 0)
-	{
-		log_line(LOG_ERROR, "cannot listen", "address=%s port=%lld reason=\"%s\"",
-				 proxy->config.listen_address, (long long) proxy->config.listen_port, strerror(errno));
-		free(ws);
-		return NULL;
-	}
+	ws->fd = listen_fd;
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	ws->loops[0] = &proxy->loop;
 	memset(&info, 0, sizeof(info));

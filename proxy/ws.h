@@ -6,8 +6,8 @@
 
 typedef struct WsConn WsConn;
 
-/* NULL after a message in the log. The listening socket is bound (SO_REUSEPORT) but does not accept yet. */
-Ws	*ws_create(Proxy *proxy) MUST_CHECK;
+/* Takes over the bound socket; it does not accept yet. NULL after a message in the log. */
+Ws	*ws_create(Proxy *proxy, int listen_fd) MUST_CHECK;
 void ws_listen(Ws *ws);
 void ws_stop_listening(Ws *ws);
 /* The loop has to run on until the handles are closed; ws_free() then releases the rest. */
