@@ -6,7 +6,7 @@
 build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libcurl4-openssl-dev libssl-dev"
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev openssl clang libclang-rt-14-dev clang-format-14 shellcheck git
-  libtap-parser-sourcehandler-pgtap-perl chromium prometheus"
+  libtap-parser-sourcehandler-pgtap-perl chromium prometheus strace"
 bench="libjansson-dev"
 # With PG_CONFIG the server is somebody else's business.
 if [ -z "${PG_CONFIG:-}" ]; then

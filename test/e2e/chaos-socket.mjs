@@ -6,6 +6,7 @@ import WebSocket from 'ws';
 export class Ledger {
   sends = new Map(); // when a piece was sent, each time (milliseconds)
   acked = new Map(); // the version that its author was told
+  violations = []; // versions that came to a connection twice, too early, or never
   copies = []; // op messages as they were sent, with the address they went to
 
   sent(url, text) {
@@ -45,11 +46,17 @@ export class Ledger {
 // The constructor that a client takes as its WebSocket; `mood.faults` (0 to 1) says how bad things are.
 export function chaosSocket(random, ledger, mood) {
   return class ChaosSocket extends WebSocket {
+    #version = null; // the last one that came
+    #broken = false;
+
     #faulty(p) { return mood.faults > 0 && random.chance(p * mood.faults); }
 
     send(text) {
       const message = JSON.parse(text);
-      if (message.type === 'open') ledger.sites.set(this.url, message.site);
+      if (message.type === 'open') {
+        ledger.sites.set(this.url, message.site);
+        this.#version = message.last_version ?? null;
+      }
       if (message.type !== 'op') return super.send(text);
       ledger.keep(this.url, text);
       if (this.#faulty(0.1)) return this.terminate(); // it never left
@@ -67,14 +74,24 @@ export function chaosSocket(random, ledger, mood) {
 
     emit(name, ...rest) {
       if (name !== 'message') return super.emit(name, ...rest);
+      if (this.#broken) return true; // ws goes on with what it had read before it was told to stop
       const message = JSON.parse(rest[0]);
       const own = message.type === 'ack' || message.type === 'events';
-      if (own && this.#faulty(0.06)) { this.terminate(); return true; } // committed, but its author is not told
+      if (own && this.#faulty(0.06)) { this.#broken = true; this.terminate(); return true; } // committed, but its author is not told
       this.#note(message);
       return super.emit(name, ...rest);
     }
 
+    #advance(version, count = 1) {
+      if (version !== this.#version + 1) ledger.violations.push(`${version} after ${this.#version} on ${this.url}`);
+      this.#version = version + count - 1;
+    }
+
     #note(message) {
+      if (message.type === 'snapshot') this.#version = message.version;
+      if (message.type === 'heartbeat' && message.version > this.#version) ledger.violations.push(`heartbeat ${message.version} at ${this.#version}`);
+      if (message.type === 'ack') this.#advance(message.version, message.count);
+      if (message.type === 'events') message.events.forEach(({ version }) => this.#advance(version));
       if (message.type === 'ack')
         for (let i = 0; i < message.count; i++) ledger.told(this.url, message.clock + i, message.version + i);
       if (message.type !== 'events') return;

@@ -44,12 +44,13 @@ export async function eventually(check, { timeout = 10000, interval = 20, what =
 export class Proxy
 {
 	/* config: settings of the proxy; database: a Database of cluster.mjs, or set config.database yourself */
-	constructor({ database, config = {}, user = 'collab_proxy', binary = proxyBinary, env = {} })
+	constructor({ database, config = {}, user = 'collab_proxy', binary = proxyBinary, env = {}, under = [] })
 	{
 		if (!existsSync(binary))
 			throw new Error(`${binary} is missing: run make`);
 		this.binary = binary;
 		this.env = env;
+		this.under = under; /* a command to run it with, strace for example */
 		this.config = { auth: 'none', listen_address: '127.0.0.1', ...config };
 		if (database)
 			this.config.database = database.conninfo(user);
@@ -60,7 +61,8 @@ export class Proxy
 	{
 		this.config.listen_port ??= await freePort();
 		const flags = Object.entries(this.config).flatMap(([k, v]) => [`--${k.replaceAll('_', '-')}`, String(v)]);
-		this.child = spawn(this.binary, flags, { stdio: ['ignore', 'ignore', 'pipe'],
+		const [program, ...args] = [...this.under, this.binary, ...flags];
+		this.child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'],
 			env: { PATH: process.env.PATH, LSAN_OPTIONS: process.env.LSAN_OPTIONS ?? '',
 				ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '', ...this.env } });
 		this.child.stderr.setEncoding('utf8').on('data', (chunk) => { this.log += chunk; });
