@@ -16,6 +16,7 @@
 #define STEADY_MS 10000 /* who lived so long is started again at once */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
+#define ASLEEP_MS 1000 /* between two ticks: somebody has stopped us */
 #define ABANDON_MS                                                                                           \
 	1000 /* a socket whose worker is away for so long is closed, so that nobody waits in its queue */
 #define DRAIN_MARGIN_MS 10000 /* beyond drain_timeout_ms, for close frames */
@@ -34,6 +35,7 @@ typedef struct Hand
 	bool		 killed;   /* because it hung */
 	bool		 running;
 	bool		 candidate; /* was started to replace another */
+	bool		 reload;	/* is to read its settings again as soon as it can hear that */
 } Hand;
 
 typedef enum Replacing
@@ -66,6 +68,8 @@ struct Crew
 	int			   memory_fd;
 	int			   running;
 	bool		   dismissed;
+	uint64_t	   last_tick;
+	uint64_t	   awake_since; /* when we were awake again after a time in which we were not */
 	char		   program[4096];
 	MetricsBlock   retired;
 	OverviewCounts counts;
@@ -107,8 +111,9 @@ on_exit_status(uv_process_t *process, int64_t status, int number)
 	Crew	*crew = hand->crew;
 	Station *station = &crew->stations[hand->worker];
 	bool	 expected = hand == station->leaving || crew->dismissed;
+	bool	 in_order = status == 0 && (number == 0 || number == SIGTERM); /* that while it was starting */
 
-	log_line(expected && status == 0 && number == 0 ? LOG_INFO : LOG_ERROR, "a worker has ended",
+	log_line(expected && in_order ? LOG_INFO : LOG_ERROR, "a worker has ended",
 			 "worker=%d pid=%d status=%lld signal=%d", hand->worker, (int) process->pid, (long long) status,
 			 number);
 	hand->running = false;
@@ -239,18 +244,28 @@ is_overdue(const Hand *hand, uint64_t now)
 	const Config *config = hand->crew->config;
 	const Slot	 *slot = slot_of(hand);
 	bool		  to_take_over = hand == hand->crew->stations[hand->worker].fresh;
+	uint64_t	  since;
 
 	if (hand->deadline > 0 && now > hand->deadline)
 		return true;
 	if (slot->state == SLOT_STARTING || (to_take_over && !slot_is_ready(slot)))
 		return now > hand->started + (uint64_t) config->start_timeout_ms;
-	return config->hang_timeout_ms > 0 && now > slot->beat + (uint64_t) config->hang_timeout_ms;
+	/* who was stopped together with us had no more chance to show life than we to see it */
+	since = slot->beat > hand->crew->awake_since ? slot->beat : hand->crew->awake_since;
+	return config->hang_timeout_ms > 0 && now > since + (uint64_t) config->hang_timeout_ms;
 }
 
 static void
 watch_hand(Hand *hand, uint64_t now)
 {
-	if (hand == NULL || hand->killed || !is_overdue(hand, now))
+	if (hand == NULL || hand->killed)
+		return;
+	if (hand->reload && slot_of(hand)->state != SLOT_STARTING)
+	{
+		hand->reload = false;
+		uv_process_kill(&hand->process, SIGHUP);
+	}
+	if (!is_overdue(hand, now))
 		return;
 	log_line(LOG_ERROR, "a worker hangs or does not get ready and is killed", "worker=%d pid=%d",
 			 hand->worker, (int) hand->process.pid);
@@ -263,6 +278,9 @@ crew_tick(Crew *crew)
 {
 	uint64_t now = pulse_clock();
 
+	if (now > crew->last_tick + ASLEEP_MS)
+		crew->awake_since = now;
+	crew->last_tick = now;
 	for (int i = 0; i < crew->count; i++)
 	{
 		Station *station = &crew->stations[i];
@@ -315,6 +333,18 @@ take_over(Crew *crew, Station *station)
 	send_away(station->leaving);
 }
 
+/* Did the candidate get the place? */
+static CrewStep
+end_replacement(Station *station)
+{
+	bool done = station->current != NULL && station->current->candidate;
+
+	station->replacing = REPLACE_NOT;
+	if (done)
+		station->current->candidate = false;
+	return done ? CREW_DONE : CREW_FAILED;
+}
+
 CrewStep
 crew_replace(Crew *crew, int worker)
 {
@@ -336,16 +366,12 @@ crew_replace(Crew *crew, int worker)
 				take_over(crew, station);
 			if (station->fresh != NULL || station->leaving != NULL)
 				return CREW_BUSY;
-			station->replacing = REPLACE_NOT;
 			/* it ended, or the old one did and it is in its place already */
-			return station->current != NULL && station->current->candidate ? CREW_DONE : CREW_FAILED;
+			return end_replacement(station);
 		case REPLACE_OLD_LEAVES:
 			break;
 	}
-	if (station->leaving != NULL)
-		return CREW_BUSY;
-	station->replacing = REPLACE_NOT;
-	return CREW_DONE;
+	return station->leaving != NULL ? CREW_BUSY : end_replacement(station);
 }
 
 /* ---- ending ---- */
@@ -371,6 +397,8 @@ crew_signal(Crew *crew, int number)
 				continue;
 			if (number == SIGTERM && hands[k]->deadline == 0)
 				send_away(hands[k]);
+			else if (number == SIGHUP)
+				hands[k]->reload = true; /* who is just starting would die of it */
 			else
 				uv_process_kill(&hands[k]->process, number);
 		}

@@ -1,7 +1,7 @@
 /* Several workers under a supervisor: spread, watched, replaced, ended. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
@@ -132,6 +132,18 @@ test('a worker that hangs is killed and started again', { timeout: 60000 }, asyn
 	const now = await readMetrics(proxy.admin);
 	assert.equal(valueOf(now, 'collab_worker_restarts_total', { reason: 'hung' }), 1);
 	assert.equal(valueOf(now, 'collab_worker_restarts_total', { reason: 'crashed' }), 0);
+
+	/* who slept together with the supervisor is not to blame */
+	const all = [proxy.child.pid, ...(await workersOf(proxy)).map(({ pid }) => pid)];
+	all.forEach((pid) => process.kill(pid, 'SIGSTOP'));
+	await sleep(4500);
+	for (const pid of all)
+	{
+		process.kill(pid, 'SIGCONT');
+		await sleep(100);
+	}
+	await eventually(async () => (await workersOf(proxy)).filter(({ state }) => state === 'ready').length === 3, { timeout: 30000 });
+	assert.deepEqual([proxy.child.pid, ...(await workersOf(proxy)).map(({ pid }) => pid)], all);
 	await proxy.stop();
 });
 
@@ -285,6 +297,21 @@ test('a replacement that does not get ready leaves the old one in its place', { 
 	await proxy.stop();
 });
 
+test('after an upgrade, replaced workers are of the new program', { timeout: 60000 }, async () =>
+{
+	const binary = join(dir, 'collab-proxy');
+	copyFileSync(sanitizedProxy(), binary);
+	const proxy = await supervised({}, { binary });
+	copyFileSync(sanitizedProxy(), `${binary}.new`);
+	renameSync(`${binary}.new`, binary);
+	const ofNewProgram = async () => (await workersOf(proxy)).filter(({ pid }) => statSync(`/proc/${pid}/exe`).ino === statSync(binary).ino).length;
+	assert.equal(await ofNewProgram(), 0);
+	proxy.child.kill('SIGUSR2');
+	await eventually(() => proxy.log.includes('all workers are replaced'), { timeout: 60000 });
+	assert.equal(await ofNewProgram(), 3);
+	await proxy.stop();
+});
+
 test('SIGHUP reaches every worker', { timeout: 60000 }, async () =>
 {
 	const path = join(dir, 'limits.conf');
@@ -295,6 +322,16 @@ test('SIGHUP reaches every worker', { timeout: 60000 }, async () =>
 	proxy.child.kill('SIGHUP');
 	await eventually(async () => valueOf(await readMetrics(proxy.admin), 'collab_connections_limit') === 210);
 	assert.equal(valueOf(await readMetrics(proxy.admin), 'collab_workers_running'), 3);
+	/* also while some are just starting */
+	writeFileSync(path, 'max_connections = 50\n');
+	proxy.child.kill('SIGUSR2');
+	while (!proxy.log.includes('all workers are replaced'))
+	{
+		proxy.child.kill('SIGHUP');
+		await sleep(20);
+	}
+	await eventually(async () => valueOf(await readMetrics(proxy.admin), 'collab_connections_limit') === 150);
+	assert.equal(valueOf(await readMetrics(proxy.admin), 'collab_worker_restarts_total', { reason: 'crashed' }), 0);
 	await proxy.stop();
 });
 
