@@ -91,6 +91,39 @@ test('connections are spread; every socket sees every version once, whoever serv
 	assert.match(proxy.log, /msg="listening" worker=2 /);
 });
 
+test('without any hint they converge by comparing with the database', { timeout: 60000 }, async () =>
+{
+	const proxy = await supervised({ heads_check_ms: 500 });
+	const id = stand.document();
+	const sockets = await spread(proxy, id);
+	const clients = Array.from({ length: 12 }, (_, i) => new CollabClient({ url: proxy.http, doc: id, user: `typist${i}`, WebSocket }));
+	await Promise.all(clients.map((client) => client.whenSynced()));
+	const notifier = Number(stand.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'collab notifier' AND datname = current_database()"));
+	assert.ok(notifier > 0);
+	process.kill(notifier, 'SIGSTOP');
+	try
+	{
+		const hints = async () => ['used', 'unknown', 'malformed'].reduce((sum, result) => sum + valueOf(hinted, 'collab_hints_total', { result }), 0);
+		let hinted = await readMetrics(proxy.admin);
+		const before = await hints();
+		clients.forEach((client, i) => client.edit([{ insert: `${i},` }]));
+		await Promise.all(clients.map((client) => client.whenSaved()));
+		const text = stand.text(id);
+		await eventually(() => clients.every((client) => client.text === text), { timeout: 20000 });
+		hinted = await readMetrics(proxy.admin);
+		assert.equal(await hints(), before, 'no hint was there');
+		assert.ok(valueOf(hinted, 'collab_events_fetched_total') > 0);
+		assert.equal(sockets.filter(({ closed }) => closed).length, 0);
+	}
+	finally
+	{
+		process.kill(notifier, 'SIGCONT');
+	}
+	await Promise.all(clients.map((client) => client.destroy()));
+	await stand.closeSockets();
+	await proxy.stop();
+});
+
 test('a worker that is killed is started again; what it counted stays counted', { timeout: 60000 }, async () =>
 {
 	const proxy = await supervised();
