@@ -91,12 +91,13 @@ test('connections are spread; every socket sees every version once, whoever serv
 	assert.match(proxy.log, /msg="listening" worker=2 /);
 });
 
-test('without any hint they converge by comparing with the database', { timeout: 60000 }, async () =>
+test('without any hint they converge by comparing with the database', { timeout: 60000 }, async (t) =>
 {
 	const proxy = await supervised({ heads_check_ms: 500 });
 	const id = stand.document();
 	const sockets = await spread(proxy, id);
 	const clients = Array.from({ length: 12 }, (_, i) => new CollabClient({ url: proxy.http, doc: id, user: `typist${i}`, WebSocket }));
+	t.after(() => Promise.all(clients.map((client) => client.destroy())));
 	await Promise.all(clients.map((client) => client.whenSynced()));
 	const notifier = Number(stand.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'collab notifier' AND datname = current_database()"));
 	assert.ok(notifier > 0);
@@ -119,7 +120,6 @@ test('without any hint they converge by comparing with the database', { timeout:
 	{
 		process.kill(notifier, 'SIGCONT');
 	}
-	await Promise.all(clients.map((client) => client.destroy()));
 	await stand.closeSockets();
 	await proxy.stop();
 });
@@ -270,6 +270,12 @@ test('workers are replaced one by one under load: nothing lost, nothing doubled,
 	const proxy = await supervised();
 	const ids = [stand.document(), stand.document()];
 	const people = ids.flatMap((id) => typists(proxy, id, 12));
+	t.after(() => Promise.all(people.map(async (typist) =>
+	{
+		typist.stop = true;
+		await typist.client.destroy();
+		await typist.done.catch(() => {});
+	})));
 	await Promise.all(people.map(({ client }) => client.whenReady()));
 	await eventually(() => people.every(({ edits }) => edits > 5));
 	const before = (await workersOf(proxy)).map(({ pid }) => pid);
@@ -301,7 +307,6 @@ test('workers are replaced one by one under load: nothing lost, nothing doubled,
 	assert.equal(valueOf(now, 'collab_worker_restarts_total', { reason: 'crashed' }), 0);
 	assert.equal(valueOf(now, 'collab_ops_total', { result: 'committed' }), people.reduce((sum, { edits }) => sum + edits, 0),
 		'the numbers of workers that are gone are kept');
-	await Promise.all(people.map(({ client }) => client.destroy()));
 	assert.equal((await proxy.stop()).code, 0);
 	assert.doesNotMatch(proxy.log, /level=error/);
 });
