@@ -12,12 +12,12 @@
 
 #define RETRY_DRAIN_MS 1000
 #define RETRY_BUSY_MS 500
-#define DISCARD_FACTOR 8	/* a message this many times too large is not even read to its end */
-#define STALL_TIMEOUTS 2	/* timeout_ms that output may wait without any progress */
-#define ASSEMBLY_TIMEOUTS 3 /* timeout_ms that one message may take to arrive */
-#define KEEP_BYTES 4096		/* a larger assembly buffer is given back */
+#define DISCARD_FACTOR 8 /* a message this many times too large is not even read to its end */
+#define STALL_TIMEOUTS 2 /* timeout_ms that output may wait without any progress */
+#define KEEP_BYTES 4096	 /* a larger assembly buffer is given back */
 
 static void on_timer(WheelTimer *timer);
+static void set_timer(Client *client);
 
 /* ---- life ---- */
 
@@ -55,7 +55,7 @@ client_established(Client *client)
 {
 	metrics_add(METRIC_CONNECTIONS_UPGRADED, 1);
 	client->last_received = client->last_sent = client->unopened_since = proxy_now(client->proxy);
-	wheel_set(&client->proxy->wheel, &client->timer, (uint64_t) client->proxy->config.heartbeat_ms);
+	set_timer(client);
 }
 
 /* Takes the client out of everything that could still want to tell it something. */
@@ -155,9 +155,49 @@ settle(Client *client)
 }
 
 /*
- * The next moment at which something can be due. A client that was heard or written to meanwhile just has its timer moved
- * on, so that traffic costs the wheel nothing.
+ * A silent client is sent a heartbeat after this time. A little more than heartbeat_ms, so that who keeps that rhythm itself is
+ * just answered; and a little different for each client, so that those whom a stall of the process brought into step fall out of it.
  */
+static uint64_t
+beat_after(const Client *client)
+{
+	uint64_t heartbeat = (uint64_t) client->proxy->config.heartbeat_ms;
+
+	return heartbeat + heartbeat / 16 + client->session % (heartbeat / 16 + 1);
+}
+
+static uint64_t
+left_of(uint64_t limit, uint64_t since, uint64_t now)
+{
+	return now - since >= limit ? 0 : limit - (now - since);
+}
+
+/*
+ * The next moment at which something can be due. A client that was heard or written to meanwhile just has its timer moved on when
+ * it fires, so that traffic costs the wheel nothing.
+ */
+static void
+set_timer(Client *client)
+{
+	const Config *config = &client->proxy->config;
+	uint64_t	  now = proxy_now(client->proxy);
+	uint64_t	  timeout = (uint64_t) config->timeout_ms;
+	uint64_t	  left[] = {
+			 left_of(timeout, client->last_received, now),
+			 left_of(beat_after(client), client->last_sent, now),
+		 client->state == CLIENT_CONNECTED ? left_of(timeout, client->unopened_since, now) : UINT64_MAX,
+		 client->stalled_since != 0 ? left_of(STALL_TIMEOUTS * timeout, client->stalled_since, now)
+										: UINT64_MAX,
+		 client->partial_since != 0 ? left_of((uint64_t) config->message_timeout_ms, client->partial_since, now)
+										: UINT64_MAX,
+	 };
+	uint64_t next = left[0];
+
+	for (size_t i = 1; i < sizeof(left) / sizeof(left[0]); i++)
+		next = left[i] < next ? left[i] : next;
+	wheel_set(&client->proxy->wheel, &client->timer, next);
+}
+
 static void
 on_timer(WheelTimer *timer)
 {
@@ -165,11 +205,8 @@ on_timer(WheelTimer *timer)
 	const Config *config = &client->proxy->config;
 	uint64_t	  now = proxy_now(client->proxy);
 	uint64_t	  timeout = (uint64_t) config->timeout_ms;
-	uint64_t	  heartbeat = (uint64_t) config->heartbeat_ms;
-	uint64_t	  silent = now - client->last_received;
-	uint64_t	  idle = now - client->last_sent;
 
-	if (silent >= timeout)
+	if (now - client->last_received >= timeout)
 	{
 		client_close(client, 4408, "no heartbeat");
 		return;
@@ -185,19 +222,18 @@ on_timer(WheelTimer *timer)
 		client_close(client, 4408, "too slow");
 		return;
 	}
-	if (client->partial_since != 0 && now - client->partial_since >= ASSEMBLY_TIMEOUTS * timeout)
+	if (client->partial_since != 0 && now - client->partial_since >= (uint64_t) config->message_timeout_ms)
 	{
 		client_close(client, 4408, "a message took too long");
 		return;
 	}
-	if (idle >= heartbeat)
+	if (now - client->last_sent >= beat_after(client))
 	{
 		client->heartbeat_due = true;
+		client->last_sent = now; /* or will be, or it is stalled: the next one is due as long after this one */
 		ws_wake(client->conn);
-		idle = 0;
 	}
-	wheel_set(&client->proxy->wheel, timer,
-			  timeout - silent < heartbeat - idle ? timeout - silent : heartbeat - idle);
+	set_timer(client);
 }
 
 /* ---- what it is sent ---- */
@@ -557,7 +593,10 @@ assemble(Client *client, const char *data, size_t bytes, bool frame_end, bool la
 	const size_t max = (size_t) client->proxy->config.max_message_bytes;
 
 	if (client->partial_since == 0)
+	{
 		client->partial_since = proxy_now(client->proxy);
+		set_timer(client);
+	}
 	client->partial_bytes += bytes;
 	if (frame_end && ++client->fragments > client->proxy->config.max_fragments)
 	{

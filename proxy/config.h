@@ -25,6 +25,9 @@ typedef struct Config
 	char   *log_format;
 	int64_t max_connections;
 	int64_t max_connections_per_ip;
+	int64_t accept_rate;
+	int64_t accept_burst;
+	int64_t listen_backlog;
 	int64_t max_message_bytes;
 	int64_t max_fragments;
 	int64_t max_output_bytes;
@@ -37,6 +40,7 @@ typedef struct Config
 	int64_t ring_bytes;
 	int64_t heartbeat_ms;
 	int64_t timeout_ms;
+	int64_t message_timeout_ms;
 	int64_t presence_ms;
 	int64_t heads_check_ms;
 	int64_t lock_timeout_ms;

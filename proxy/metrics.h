@@ -77,6 +77,9 @@
 	ROW(LIMITED_PER_IP, COUNTER, "collab_rate_limited_total", "limit=\"max_connections_per_ip\"", NULL)                   \
 	ROW(LIMITED_WAITING, COUNTER, "collab_rate_limited_total", "limit=\"max_waiting_bytes\"", NULL)                       \
 	ROW(LIMITED_MESSAGE, COUNTER, "collab_rate_limited_total", "limit=\"max_message_bytes\"", NULL)                       \
+	ROW(ACCEPT_PAUSES_RATE, COUNTER, "collab_accept_pauses_total", "reason=\"rate\"",                                     \
+		"Times that newcomers were left waiting in the kernel's queue: accept_rate, no file descriptors left.")           \
+	ROW(ACCEPT_PAUSES_FILES, COUNTER, "collab_accept_pauses_total", "reason=\"descriptors\"", NULL)                       \
 	ROW(HINTS_USED, COUNTER, "collab_hints_total", "result=\"used\"",                                                     \
 		"Hints of the database: about a document open here, about none, not understood.")                                 \
 	ROW(HINTS_UNKNOWN, COUNTER, "collab_hints_total", "result=\"unknown\"", NULL)                                         \

@@ -84,7 +84,7 @@ pulse_take(Pulse *pulse)
 	metrics_set(METRIC_SOCKETS, (uint64_t) sockets);
 	metrics_set(METRIC_OPEN_DOCUMENTS, (uint64_t) rooms_count(proxy->rooms));
 	metrics_store(&slot->database, proxy_database_up(proxy) ? 1 : 0);
-	metrics_store(&slot->full, sockets >= proxy->config.max_connections ? 1 : 0);
+	metrics_store(&slot->full, ws_full(proxy->ws) ? 1 : 0);
 	if (proxy->draining)
 		metrics_store(&slot->state, SLOT_DRAINING);
 	metrics_set(METRIC_READY, slot_is_ready(slot) ? 1 : 0);

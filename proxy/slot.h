@@ -19,7 +19,7 @@ typedef struct Slot
 	uint64_t	 state;
 	uint64_t	 beat;	   /* when its loop showed life last: milliseconds of CLOCK_MONOTONIC */
 	uint64_t	 database; /* 1: all connections to the database are up */
-	uint64_t	 full;	   /* 1: max_connections is reached */
+	uint64_t	 full;	   /* 1: takes nobody in: max_connections is reached, or descriptors have run out */
 	uint64_t	 leaving;  /* 1: the supervisor is about to end everything; the one field that it writes */
 	MetricsBlock metrics;
 } Slot;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "client.h"
 #include "lane.h"
 #include "listen.h"
@@ -19,7 +20,6 @@
 #include "room.h"
 #include "ws.h"
 
-#define DESCRIPTORS_BESIDE_CLIENTS 128
 #define GOODBYE_MS 3000 /* for the close frames */
 #define SEND_AWAY_MS 20 /* between two groups of clients that are sent elsewhere */
 
@@ -198,7 +198,7 @@ raise_descriptor_limit(const Config *config)
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur != RLIM_INFINITY &&
-		limit.rlim_cur < (rlim_t) config->max_connections + DESCRIPTORS_BESIDE_CLIENTS)
+		(int64_t) limit.rlim_cur - accept_reserve(config, (int64_t) limit.rlim_cur) < config->max_connections)
 		log_line(LOG_WARNING, "max_connections is more than the process may open",
 				 "max_connections=%lld open_files=%llu", (long long) config->max_connections,
 				 (unsigned long long) limit.rlim_cur);

@@ -1,8 +1,6 @@
 /* ws.c - sockets: the listener, the HTTP and WebSocket connections on it. The only door to libwebsockets. */
 #include "ws.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,6 +11,7 @@
 
 #include <libwebsockets.h>
 
+#include "accept.h"
 #include "client.h"
 #include "http.h"
 #include "limits.h"
@@ -21,10 +20,7 @@
 #define RX_BYTES 1024	   /* per connection; longer frames come in pieces */
 #define TX_BYTES 65536	   /* most that one write takes */
 #define HEADER_BYTES 16384 /* of a handshake */
-#define BACKLOG 4096
-#define ACCEPT_BURST 64		/* per turn of the loop */
-#define ACCEPT_PAUSE_MS 100 /* when the process is out of descriptors */
-#define REFUSE_MARGIN 256	/* beyond the limit so many more are told 503, others just closed */
+#define REFUSE_MARGIN 256  /* beyond the limit so many more are told 503, others just closed */
 #define HANDSHAKE_SECONDS 5
 #define CLOSE_SECONDS 3 /* for the peer to take what is queued, and the close frame */
 #define SEND_BUFFER_BYTES 131072
@@ -54,10 +50,7 @@ struct Ws
 	Proxy			   *proxy;
 	struct lws_context *context;
 	struct lws_vhost   *vhost;
-	int					fd;
-	uv_poll_t			poll;
-	bool				listening;
-	WheelTimer			pause;
+	Accept			   *accept;
 	Limits			   *limits;
 	List				all;   /* WsConn.all */
 	List				dirty; /* WsConn.dirty */
@@ -471,11 +464,10 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 
 /* ---- the listener ---- */
 
-static void on_accept(uv_poll_t *handle, int status, int events);
-
 static void
-adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
+adopt(void *ctx, int fd, const struct sockaddr_storage *address)
 {
+	Ws	   *ws = ctx;
 	int		one = 1;
 	int		send_buffer = SEND_BUFFER_BYTES;
 	int		timeout = TCP_TIMEOUT_MS;
@@ -515,64 +507,28 @@ adopt(Ws *ws, int fd, const struct sockaddr_storage *address)
 	lws_set_opaque_user_data(conn->wsi, conn);
 }
 
-static void
-resume(WheelTimer *timer)
+static int64_t
+count_open(const void *ctx)
 {
-	Ws *ws = container_of(timer, Ws, pause);
-
-	if (ws->listening)
-		uv_poll_start(&ws->poll, UV_READABLE, on_accept);
-}
-
-static void
-on_accept(uv_poll_t *handle, int status, int events)
-{
-	Ws *ws = handle->data;
-
-	(void) status;
-	(void) events;
-	for (int i = 0; i < ACCEPT_BURST; i++)
-	{
-		struct sockaddr_storage address;
-		socklen_t				size = sizeof(address);
-		int fd = accept4(ws->fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0)
-		{
-			adopt(ws, fd, &address);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		{
-			log_line(LOG_ERROR, "cannot accept a connection", "reason=\"%s\"", strerror(errno));
-			uv_poll_stop(&ws->poll);
-			wheel_set(&ws->proxy->wheel, &ws->pause, ACCEPT_PAUSE_MS);
-		}
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
-	}
+	return limits_open(((const Ws *) ctx)->limits);
 }
 
 void
 ws_listen(Ws *ws)
 {
-	if (listen(ws->fd, BACKLOG) != 0)
-		log_line(LOG_ERROR, "cannot listen", "reason=\"%s\"", strerror(errno));
-	ws->listening = true;
-	uv_poll_start(&ws->poll, UV_READABLE, on_accept);
+	accept_start(ws->accept);
 }
 
 void
 ws_stop_listening(Ws *ws)
 {
-	if (!ws->listening)
-		return;
-	ws->listening = false;
-	wheel_cancel(&ws->proxy->wheel, &ws->pause);
-	uv_poll_stop(&ws->poll);
-	uv_close((uv_handle_t *) &ws->poll, NULL);
-	close(ws->fd);
-	ws->fd = -1;
+	accept_stop(ws->accept);
+}
+
+bool
+ws_full(const Ws *ws)
+{
+	return limits_open(ws->limits) >= ws->proxy->config.max_connections || accept_starved(ws->accept);
 }
 
 /* ---- life of the whole ---- */
@@ -598,8 +554,6 @@ ws_create(Proxy *proxy, int listen_fd)
 	ws->proxy = proxy;
 	list_init(&ws->all);
 	list_init(&ws->dirty);
-	wheel_timer_init(&ws->pause, resume);
-	ws->fd = listen_fd;
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	ws->loops[0] = &proxy->loop;
 	memset(&info, 0, sizeof(info));
@@ -625,14 +579,13 @@ ws_create(Proxy *proxy, int listen_fd)
 				 "cannot start libwebsockets (is its libuv plugin, libwebsockets-evlib-uv, installed?)", NULL);
 		if (ws->context != NULL)
 			lws_context_destroy(ws->context);
-		close(ws->fd);
+		close(listen_fd);
 		free(ws);
 		return NULL;
 	}
 	ws->limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
 	ws->out = util_alloc(LWS_PRE + TX_BYTES);
-	uv_poll_init(&proxy->loop, &ws->poll, ws->fd);
-	ws->poll.data = ws;
+	ws->accept = accept_create(proxy, listen_fd, adopt, count_open, ws);
 	return ws;
 }
 
@@ -690,6 +643,7 @@ ws_free(Ws *ws)
 {
 	/* on a loop of ours the first call only begins it, and nobody but us knows when the handles are closed */
 	lws_context_destroy(ws->context);
+	accept_free(ws->accept);
 	limits_free(ws->limits);
 	free(ws->out);
 	free(ws);

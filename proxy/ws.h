@@ -31,5 +31,7 @@ void ws_turn_end(Ws *ws);
 void ws_limits_changed(Ws *ws);
 
 int64_t ws_connections(const Ws *ws);
+/* Takes nobody in at present: max_connections is reached, or descriptors have run out. */
+bool ws_full(const Ws *ws);
 
 #endif
