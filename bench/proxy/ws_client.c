@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define READ_CHUNK 65536
+#define WS_TEXT 1
+#define WS_BINARY 2
 
 static void
 on_closed(uv_handle_t *handle)
@@ -33,6 +35,73 @@ ws_close(WsClient *ws)
 		return;
 	ws->closed = true;
 	uv_close((uv_handle_t *) &ws->tcp, on_closed);
+}
+
+static void
+on_written(uv_write_t *req, int status)
+{
+	(void) status; /* a broken socket reports itself to the reader */
+	free(req);
+}
+
+/* Most frames leave in one try-write; only the rest is queued. */
+static void
+write_bytes(WsClient *ws, const char *bytes, size_t size)
+{
+	uv_buf_t	buf = uv_buf_init((char *) bytes, (unsigned) size);
+	int			n = uv_try_write((uv_stream_t *) &ws->tcp, &buf, 1);
+	uv_write_t *req;
+
+	if (n < 0)
+		n = 0;
+	if ((size_t) n == size)
+		return;
+	req = malloc(sizeof *req + size - (size_t) n);
+	if (req == NULL)
+		abort();
+	memcpy(req + 1, bytes + n, size - (size_t) n);
+	buf = uv_buf_init((char *) (req + 1), (unsigned) (size - (size_t) n));
+	if (uv_write(req, (uv_stream_t *) &ws->tcp, &buf, 1, on_written) != 0)
+		free(req);
+}
+
+static void
+send_frame(WsClient *ws, int opcode, const char *payload, size_t bytes)
+{
+	static const char mask[4] = {0x37, 0x7a, 0x21, 0x3d};
+	char			  small[1024];
+	char			 *frame = small;
+	size_t			  header = 2;
+	size_t			  i;
+
+	if (ws->closed)
+		return;
+	if (bytes + 14 > sizeof small && (frame = malloc(bytes + 14)) == NULL)
+		abort();
+	frame[0] = (char) (0x80 | opcode);
+	if (bytes < 126)
+		frame[1] = (char) (0x80 | bytes);
+	else if (bytes < 65536)
+	{
+		frame[1] = (char) (0x80 | 126);
+		frame[2] = (char) (bytes >> 8);
+		frame[3] = (char) bytes;
+		header = 4;
+	}
+	else
+	{
+		frame[1] = (char) (0x80 | 127);
+		for (i = 0; i < 8; i++)
+			frame[2 + i] = (char) (bytes >> (56 - 8 * i));
+		header = 10;
+	}
+	/* Not masked with zero, which some servers would not bother to unmask. */
+	memcpy(frame + header, mask, 4);
+	for (i = 0; i < bytes; i++)
+		frame[header + 4 + i] = (char) (payload[i] ^ mask[i & 3]);
+	write_bytes(ws, frame, header + 4 + bytes);
+	if (frame != small)
+		free(frame);
 }
 
 /* Consumes the HTTP answer; returns the bytes used, 0 = incomplete. */
@@ -83,10 +152,12 @@ take_frame(WsClient *ws, size_t at)
 	ws->frames_in++;
 	if ((p[0] & 0x0f) == 8)
 		fail(ws, length >= 2 ? p[header] << 8 | p[header + 1] : 1005, "closed by the server");
-	else if (p[0] == 0x81)
-		ws->handlers->text(ws, (const char *) p + header, (size_t) length);
+	else if (p[0] == (0x80 | WS_TEXT) || p[0] == (0x80 | WS_BINARY))
+		ws->handlers->message(ws, (const char *) p + header, (size_t) length);
+	else if ((p[0] & 0x0f) == 9)
+		send_frame(ws, 10, (const char *) p + header, (size_t) length); /* pong */
 	else if ((p[0] & 0x0f) < 8)
-		fail(ws, 0, "a fragmented or binary frame");
+		fail(ws, 0, "a fragmented frame");
 	return header + (size_t) length;
 }
 
@@ -132,34 +203,6 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 }
 
 static void
-on_written(uv_write_t *req, int status)
-{
-	(void) status; /* a broken socket reports itself to the reader */
-	free(req);
-}
-
-/* Most frames leave in one try-write; only the rest is queued. */
-static void
-write_bytes(WsClient *ws, const char *bytes, size_t size)
-{
-	uv_buf_t	buf = uv_buf_init((char *) bytes, (unsigned) size);
-	int			n = uv_try_write((uv_stream_t *) &ws->tcp, &buf, 1);
-	uv_write_t *req;
-
-	if (n < 0)
-		n = 0;
-	if ((size_t) n == size)
-		return;
-	req = malloc(sizeof *req + size - (size_t) n);
-	if (req == NULL)
-		abort();
-	memcpy(req + 1, bytes + n, size - (size_t) n);
-	buf = uv_buf_init((char *) (req + 1), (unsigned) (size - (size_t) n));
-	if (uv_write(req, (uv_stream_t *) &ws->tcp, &buf, 1, on_written) != 0)
-		free(req);
-}
-
-static void
 on_connect(uv_connect_t *req, int status)
 {
 	WsClient *ws = req->data;
@@ -202,35 +245,11 @@ ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const cha
 void
 ws_send(WsClient *ws, const char *text, size_t bytes)
 {
-	char   small[1024];
-	char  *frame = small;
-	size_t header = 2;
-	size_t i;
+	send_frame(ws, WS_TEXT, text, bytes);
+}
 
-	if (ws->closed)
-		return;
-	if (bytes + 14 > sizeof small && (frame = malloc(bytes + 14)) == NULL)
-		abort();
-	frame[0] = (char) 0x81;
-	if (bytes < 126)
-		frame[1] = (char) (0x80 | bytes);
-	else if (bytes < 65536)
-	{
-		frame[1] = (char) (0x80 | 126);
-		frame[2] = (char) (bytes >> 8);
-		frame[3] = (char) bytes;
-		header = 4;
-	}
-	else
-	{
-		frame[1] = (char) (0x80 | 127);
-		for (i = 0; i < 8; i++)
-			frame[2 + i] = (char) (bytes >> (56 - 8 * i));
-		header = 10;
-	}
-	memset(frame + header, 0, 4); /* masked with zero: the server unmasks all the same */
-	memcpy(frame + header + 4, text, bytes);
-	write_bytes(ws, frame, header + 4 + bytes);
-	if (frame != small)
-		free(frame);
+void
+ws_send_binary(WsClient *ws, const void *payload, size_t bytes)
+{
+	send_frame(ws, WS_BINARY, payload, bytes);
 }

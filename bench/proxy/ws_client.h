@@ -8,7 +8,7 @@
 #include <uv.h>
 
 /*
- * Written for benchmarks: it masks with a fixed key, expects unfragmented text frames from the server and
+ * Written for benchmarks: it masks with a fixed key, expects unfragmented frames from the server, answers pings, and
  * treats everything unexpected as a fatal error of the run. Not a general client.
  */
 typedef struct WsClient WsClient;
@@ -16,8 +16,8 @@ typedef struct WsClient WsClient;
 typedef struct WsHandlers
 {
 	void (*open)(WsClient *ws);
-	/* text is valid during the call only; text[bytes] may be read and is not NUL. */
-	void (*text)(WsClient *ws, const char *text, size_t bytes);
+	/* A text or binary message; valid during the call only; bytes[size] may be read and is not NUL. */
+	void (*message)(WsClient *ws, const char *bytes, size_t size);
 	void (*close)(WsClient *ws, int code, const char *why);
 } WsHandlers;
 
@@ -43,6 +43,7 @@ int ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const
 			   const WsHandlers *handlers, void *user);
 /* Sends one text frame; the text is copied. */
 void ws_send(WsClient *ws, const char *text, size_t bytes);
+void ws_send_binary(WsClient *ws, const void *payload, size_t bytes);
 void ws_close(WsClient *ws);
 
 #endif
