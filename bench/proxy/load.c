@@ -7,6 +7,7 @@
 
 #include "cpu.h"
 #include "samples.h"
+#include "scan.h"
 #include "ws_client.h"
 
 /*
@@ -81,38 +82,10 @@ cpu_self(void)
 		   (double) (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
-/* ---- reading the server's frames: members come in the order that docs/protocol.md shows ---- */
-
-/* Moves *at behind `key` and returns true if it occurs before `end`. */
-static bool
-seek(const char **at, const char *end, const char *key)
-{
-	const char *found = memmem(*at, (size_t) (end - *at), key, strlen(key));
-
-	if (found == NULL)
-		return false;
-	*at = found + strlen(key);
-	return true;
-}
-
-static int64_t
-number(const char **at, const char *end)
-{
-	int64_t value = 0;
-
-	while (*at < end && **at >= '0' && **at <= '9')
-		value = value * 10 + (*(*at)++ - '0');
-	return value;
-}
-
 static void
 take_position(Typist *t, const char **at, const char *end)
 {
-	if (!seek(at, end, "\"version\":"))
-		return;
-	t->version = number(at, end);
-	if (seek(at, end, "\"event\":\"") && end - *at >= 16)
-		memcpy(t->event, *at, 16);
+	scan_position(at, end, &t->version, t->event);
 }
 
 /* ---- sending ---- */
@@ -196,7 +169,7 @@ start_typing(void)
 static void
 take_ack(Typist *t, const char *at, const char *end)
 {
-	int64_t clock = seek(&at, end, "\"clock\":") ? number(&at, end) : 0;
+	int64_t clock = scan_seek(&at, end, "\"clock\":") ? scan_number(&at, end) : 0;
 
 	take_position(t, &at, end);
 	if (clock != t->clock)
@@ -215,12 +188,12 @@ take_events(Typist *t, const char *at, const char *end)
 	uint64_t now = uv_hrtime();
 	int64_t	 site, clock;
 
-	while (seek(&at, end, "{\"version\":"))
+	while (scan_seek(&at, end, "{\"version\":"))
 	{
 		at -= strlen("\"version\":");
 		take_position(t, &at, end);
-		site = seek(&at, end, "\"site\":") ? number(&at, end) : 0;
-		clock = seek(&at, end, "\"clock\":") ? number(&at, end) : 0;
+		site = scan_seek(&at, end, "\"site\":") ? scan_number(&at, end) : 0;
+		clock = scan_seek(&at, end, "\"clock\":") ? scan_number(&at, end) : 0;
 		if (!measuring || site < 1 || site > typist_count)
 			continue;
 		result.delivered++;
@@ -233,10 +206,10 @@ take_error(Typist *t, const char *at, const char *end)
 {
 	const char *retry = at;
 
-	if (seek(&retry, end, "\"retry_ms\":"))
+	if (scan_seek(&retry, end, "\"retry_ms\":"))
 	{
 		result.retries++;
-		uv_timer_start(&t->retry, on_retry, (uint64_t) number(&retry, end), 0);
+		uv_timer_start(&t->retry, on_retry, (uint64_t) scan_number(&retry, end), 0);
 		return;
 	}
 	if (result.errors++ == 0)
@@ -251,7 +224,7 @@ on_text(WsClient *ws, const char *text, size_t bytes)
 	const char *end = text + bytes;
 	const char *at = text;
 
-	if (!seek(&at, end, "\"type\":\""))
+	if (!scan_seek(&at, end, "\"type\":\""))
 		return;
 	if (memcmp(at, "ack", 3) == 0)
 		take_ack(t, at, end);
@@ -259,8 +232,8 @@ on_text(WsClient *ws, const char *text, size_t bytes)
 		take_events(t, at, end);
 	else if (memcmp(at, "error", 5) == 0)
 		take_error(t, text, end);
-	else if (memcmp(at, "welcome", 7) == 0 && seek(&at, end, "\"version\":"))
-		t->target = number(&at, end);
+	else if (memcmp(at, "welcome", 7) == 0 && scan_seek(&at, end, "\"version\":"))
+		t->target = scan_number(&at, end);
 	else if (memcmp(at, "snapshot", 8) == 0)
 		take_position(t, &at, end);
 	if (!t->synced && t->target >= 0 && t->version == t->target)

@@ -1,6 +1,8 @@
 /* ws_client.c - RFC 6455 client side, as little of it as a load generator needs. */
 #include "ws_client.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,9 @@
 #define READ_CHUNK 65536
 #define WS_TEXT 1
 #define WS_BINARY 2
+
+/* What one read brings; a connection keeps memory of its own only for a frame that is incomplete. */
+static char shared[READ_CHUNK];
 
 static void
 on_closed(uv_handle_t *handle)
@@ -106,28 +111,27 @@ send_frame(WsClient *ws, int opcode, const char *payload, size_t bytes)
 
 /* Consumes the HTTP answer; returns the bytes used, 0 = incomplete. */
 static size_t
-take_upgrade(WsClient *ws)
+take_upgrade(WsClient *ws, const char *data, size_t bytes)
 {
-	char *end = memmem(ws->in, ws->in_size, "\r\n\r\n", 4);
+	const char *end = memmem(data, bytes, "\r\n\r\n", 4);
 
 	if (end == NULL)
 		return 0;
-	if (ws->in_size < 12 || memcmp(ws->in, "HTTP/1.1 101", 12) != 0)
+	if (bytes < 12 || memcmp(data, "HTTP/1.1 101", 12) != 0)
 	{
 		fail(ws, 0, "the server did not upgrade");
 		return 0;
 	}
 	ws->upgraded = true;
 	ws->handlers->open(ws);
-	return (size_t) (end - ws->in) + 4;
+	return (size_t) (end - data) + 4;
 }
 
-/* Consumes one frame at `at`; returns the bytes used, 0 = incomplete. */
+/* Consumes one frame; returns the bytes used, 0 = incomplete. */
 static size_t
-take_frame(WsClient *ws, size_t at)
+take_frame(WsClient *ws, const char *data, size_t left)
 {
-	const uint8_t *p = (const uint8_t *) ws->in + at;
-	size_t		   left = ws->in_size - at;
+	const uint8_t *p = (const uint8_t *) data;
 	size_t		   header = 2;
 	uint64_t	   length;
 	int			   i;
@@ -164,42 +168,71 @@ take_frame(WsClient *ws, size_t at)
 static void
 on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-	WsClient *ws = handle->data;
-
+	(void) handle;
 	(void) suggested;
-	if (ws->in_capacity - ws->in_size < READ_CHUNK / 2)
+	*buf = uv_buf_init(shared, sizeof shared);
+}
+
+/* Appends to what is left of the last read. */
+static void
+keep(WsClient *ws, const char *data, size_t bytes)
+{
+	if (ws->in_capacity - ws->in_size < bytes)
 	{
-		ws->in_capacity = ws->in_capacity * 2 + READ_CHUNK;
+		ws->in_capacity = ws->in_size + bytes + READ_CHUNK;
 		ws->in = realloc(ws->in, ws->in_capacity);
 		if (ws->in == NULL)
 			abort();
 	}
-	*buf = uv_buf_init(ws->in + ws->in_size, (unsigned) (ws->in_capacity - ws->in_size));
+	memcpy(ws->in + ws->in_size, data, bytes);
+	ws->in_size += bytes;
+}
+
+/* Consumes what is complete of `bytes` bytes; returns how many that were. */
+static size_t
+take(WsClient *ws, const char *data, size_t bytes)
+{
+	size_t at = 0;
+	size_t used;
+
+	if (!ws->upgraded)
+		at = take_upgrade(ws, data, bytes);
+	while (ws->upgraded && !ws->closed && (used = take_frame(ws, data + at, bytes - at)) > 0)
+		at += used;
+	return at;
 }
 
 static void
 on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	WsClient *ws = stream->data;
-	size_t	  at = 0;
 	size_t	  used;
 
-	(void) buf;
 	if (n < 0)
 	{
 		fail(ws, 1006, uv_strerror((int) n));
 		return;
 	}
-	ws->in_size += (size_t) n;
 	ws->bytes_in += (uint64_t) n;
-	if (!ws->upgraded)
-		at = take_upgrade(ws);
-	while (ws->upgraded && !ws->closed && (used = take_frame(ws, at)) > 0)
-		at += used;
+	if (ws->in_size == 0)
+	{
+		used = take(ws, buf->base, (size_t) n);
+		if (!ws->closed && used < (size_t) n)
+			keep(ws, buf->base + used, (size_t) n - used);
+		return;
+	}
+	keep(ws, buf->base, (size_t) n);
+	used = take(ws, ws->in, ws->in_size);
 	if (ws->closed)
 		return;
-	memmove(ws->in, ws->in + at, ws->in_size - at);
-	ws->in_size -= at;
+	memmove(ws->in, ws->in + used, ws->in_size - used);
+	ws->in_size -= used;
+	if (ws->in_size == 0)
+	{
+		free(ws->in);
+		ws->in = NULL;
+		ws->in_capacity = 0;
+	}
 }
 
 static void
@@ -223,9 +256,29 @@ on_connect(uv_connect_t *req, int status)
 	write_bytes(ws, request, (size_t) n);
 }
 
+/* A port is chosen when connecting, so that an address has one for every peer instead of one for all. */
+static int
+bind_source(uv_tcp_t *tcp, const struct sockaddr *source)
+{
+	int			one = 1;
+	uv_os_fd_t	fd;
+	int			rc = uv_fileno((uv_handle_t *) tcp, &fd);
+
+	if (rc == 0 && setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0)
+		rc = -errno;
+	return rc == 0 ? uv_tcp_bind(tcp, source, 0) : rc;
+}
+
 int
 ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const char *host, const char *path,
 		   const WsHandlers *handlers, void *user)
+{
+	return ws_connect_from(ws, loop, NULL, addr, host, path, handlers, user);
+}
+
+int
+ws_connect_from(WsClient *ws, uv_loop_t *loop, const struct sockaddr *source, const struct sockaddr *addr,
+				const char *host, const char *path, const WsHandlers *handlers, void *user)
 {
 	int rc;
 
@@ -234,10 +287,16 @@ ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const cha
 	ws->user = user;
 	ws->path = path;
 	ws->host = host;
-	rc = uv_tcp_init(loop, &ws->tcp);
+	rc = uv_tcp_init_ex(loop, &ws->tcp, addr->sa_family);
 	if (rc != 0)
 		return rc;
 	ws->tcp.data = ws;
+	if (source != NULL && (rc = bind_source(&ws->tcp, source)) != 0)
+	{
+		ws->closed = true;
+		uv_close((uv_handle_t *) &ws->tcp, on_closed);
+		return rc;
+	}
 	ws->connect.data = ws;
 	return uv_tcp_connect(&ws->connect, &ws->tcp, addr, on_connect);
 }

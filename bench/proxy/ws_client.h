@@ -41,6 +41,9 @@ struct WsClient
 /* path and host must outlive the connection. Returns a negative libuv error, or 0. */
 int ws_connect(WsClient *ws, uv_loop_t *loop, const struct sockaddr *addr, const char *host, const char *path,
 			   const WsHandlers *handlers, void *user);
+/* The same from an IPv4 address of this machine: each has its own ports. */
+int ws_connect_from(WsClient *ws, uv_loop_t *loop, const struct sockaddr *source, const struct sockaddr *addr,
+					const char *host, const char *path, const WsHandlers *handlers, void *user);
 /* Sends one text frame; the text is copied. */
 void ws_send(WsClient *ws, const char *text, size_t bytes);
 void ws_send_binary(WsClient *ws, const void *payload, size_t bytes);
