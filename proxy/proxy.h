@@ -16,6 +16,7 @@ typedef struct RoomTable RoomTable;
 typedef struct Lanes	 Lanes;	   /* the connections that commit */
 typedef struct Loader	 Loader;   /* the connections that answer `open` */
 typedef struct Listener	 Listener; /* LISTEN, gap fetches, comparison with the heads */
+typedef struct Exchange	 Exchange; /* presence of other proxies */
 typedef struct Ws		 Ws;	   /* sockets */
 
 /*

@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/segment, DIR/wire and DIR/anchor.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/segment, DIR/wire, DIR/exchange and DIR/anchor.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -81,6 +81,18 @@ save('wire', [
   '{"type":"cursor","version":46,"position":42,"selection":[42,50]}', '{"type":"cursor","version":46,"position":null}',
   '{"type":"cursor","version":46,"position":1,"selection":[1,2,3]}', '{"type":"cursor","version":-1,"position":1.5}',
   '{"type":"heartbeat"}', '{"type":"hearty"}', '{"ty\\u0070e":"heartbeat","type":7}', '{}', '[]', '"', '{"type":"op","clock":7', '',
+]);
+
+// Batches of another proxy: kinds of records as proxy/exchange_wire.h numbers them.
+const batch = (...records) => Buffer.concat([Buffer.from([1]), integers([8, 77]), Buffer.from([9]), ...records]);
+const room = Buffer.concat([Buffer.from([3]), integers([8, -12345])]);
+const about = (kind, ...rest) => Buffer.concat([Buffer.from([kind]), integers([8, 4711]), ...rest.map((part) => Buffer.from(part))]);
+const string = (text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
+save('exchange', [
+  batch(Buffer.from([1])), batch(Buffer.from([2])), batch(room, about(4)), batch(room, about(8), about(9, [0, 3])),
+  batch(room, Buffer.from([5]), about(7, string('"alice"'), string('"A\\"\\u00e9"'), string('"#d33"'), [1, 3, 46, 42, 42, 50]), Buffer.from([6])),
+  batch(room, about(7, string('"bob"'), [0, 0, 0]), about(9, [1, 0x80, 1, 7]), Buffer.from([10, 2]), integers([8, 99])),
+  batch(room, about(7, string('bob'), [0, 0, 0])), batch(about(9, [2, 1])), batch(Buffer.from([11])), Buffer.from([2]), Buffer.alloc(0),
 ]);
 
 // Anchors as core/anchor_codec.c writes them but for the checksum, followed by decisions for the changes that move them.
