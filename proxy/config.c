@@ -60,6 +60,9 @@ static const Setting settings[] = {
 	LIVE_NUMBER(
 		max_answer_bytes, "268435456", 1048576, 17179869184, "bytes",
 		"answers to open that clients have not read yet, of all together; beyond it further opens wait"),
+	LIVE_NUMBER(
+		snapshot_ms, "1000", 0, 60000, "ms",
+		"an answer to open serves whoever opens the document within this time; 0: only those who wait for it"),
 	LIVE_NUMBER(max_events, "1000", 1, 100000, "events", "events read by one query"),
 	LIVE_NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
 	LIVE_NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),

@@ -36,6 +36,7 @@ typedef struct Config
 	int64_t max_batch_bytes;
 	int64_t max_waiting_bytes;
 	int64_t max_events;
+	int64_t snapshot_ms;
 	int64_t ring_events;
 	int64_t ring_bytes;
 	int64_t heartbeat_ms;

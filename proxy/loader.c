@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
 #include "client.h"
 #include "log.h"
 #include "pg.h"
@@ -12,20 +13,41 @@
 #define RETRY_MS 1000
 #define EVENTS_PER_FRAME_BYTES 65536
 
+typedef struct Load Load;
+
+/* One client that waits for the answer to its `open`. */
 struct OpenRequest
 {
-	List	 node; /* in loader->waiting */
-	Loader	*loader;
-	Client	*client; /* NULL: gone */
-	Room	*room;	 /* held */
-	bool	 has_position;
-	int64_t	 last_version;
-	uint64_t last_event;
+	List	 node; /* in load->requests */
+	Load	*load;
+	Client	*client;
+	bool	 late; /* came when the question was on its way already */
 	int64_t	 pending;
-	bool	 sent;	  /* in flight */
-	int64_t	 sent_at; /* the room's version then */
-	int64_t	 head;	  /* the version of the welcome that went out; -1: not yet */
 	uint64_t arrived; /* by proxy_clock() */
+};
+
+/*
+ * What the database is asked, once for all clients of the room that stand at the same place. The answer depends on the document
+ * alone, with one exception: a client with pieces in its hands, or from another history, is told which of its own clocks are in
+ * the snapshot. Who needs that asks alone. (A rule about who may read what would be a second exception, and belongs into
+ * find_load().)
+ */
+struct Load
+{
+	List		 node; /* in loader->waiting, or loader->sent */
+	List		 in_room;
+	Loader		*loader;
+	Room		*room; /* held */
+	List		 requests;
+	OpenRequest *asker; /* whose clock is asked for; NULL: gone */
+	bool		 alone;
+	bool		 has_position;
+	int64_t		 last_version;
+	uint64_t	 last_event;
+	bool		 pending; /* they hold pieces: then events only */
+	bool		 busy;	  /* on its way, or being answered: stays, whoever leaves */
+	int64_t		 sent_at; /* the room's version then */
+	int64_t		 head;	  /* the version of the welcome that went out; -1: not yet */
 };
 
 struct Loader
@@ -34,7 +56,9 @@ struct Loader
 	PgSetup	 setup;
 	Pg	   **readers;
 	int		 reader_count;
-	List	 waiting; /* OpenRequest.node */
+	List	 waiting; /* Load.node */
+	List	 sent;
+	Answers *answers;
 	PgParams params;
 };
 
@@ -66,36 +90,122 @@ on_change(void *ctx)
 
 static const PgHooks hooks = {on_change, on_change, NULL};
 
-/* ---- requests ---- */
+/* ---- who waits for what ---- */
 
 static void
-free_request(OpenRequest *request)
+free_load(Load *load)
 {
-	Room *room = request->room;
+	Room *room = load->room;
 
-	list_remove(&request->node);
-	if (request->client != NULL)
-		request->client->opening = NULL;
-	free(request);
+	list_remove(&load->node);
+	list_remove(&load->in_room);
+	free(load);
 	room_unhold(room);
 }
 
+/* What nobody waits for any more is not asked. */
 static void
-requeue(OpenRequest *request)
+free_request(OpenRequest *request)
 {
-	request->sent = false;
-	list_prepend(&request->loader->waiting, &request->node);
+	Load *load = request->load;
+
+	list_remove(&request->node);
+	if (load->asker == request)
+		load->asker = NULL;
+	request->client->opening = NULL;
+	free(request);
+	if (list_empty(&load->requests) && !load->busy)
+		free_load(load);
 }
 
 void
 loader_cancel(Client *client)
 {
-	OpenRequest *request = client->opening;
+	free_request(client->opening);
+}
 
-	client->opening = NULL;
-	request->client = NULL;
-	if (!request->sent)
-		free_request(request);
+static Load *
+create_load(Loader *loader, Room *room)
+{
+	Load *load = util_alloc_zero(sizeof(*load));
+
+	load->loader = loader;
+	load->room = room;
+	load->head = -1;
+	list_init(&load->requests);
+	list_append(&room->loads, &load->in_room);
+	list_append(&loader->waiting, &load->node);
+	room_hold(room);
+	return load;
+}
+
+/* The same question as `load`, for some of those who wait for that. */
+static Load *
+copy_load(const Load *load)
+{
+	Load *copy = create_load(load->loader, load->room);
+
+	copy->has_position = load->has_position;
+	copy->last_version = load->last_version;
+	copy->last_event = load->last_event;
+	copy->pending = load->pending;
+	copy->alone = load->alone;
+	copy->head = load->head;
+	return copy;
+}
+
+static void
+requeue(Load *load)
+{
+	load->busy = false;
+	list_remove(&load->node);
+	/* behind the others when it has got something: a long history is no reason for them to wait */
+	if (load->head < 0)
+		list_prepend(&load->loader->waiting, &load->node);
+	else
+		list_append(&load->loader->waiting, &load->node);
+}
+
+static void
+move_request(OpenRequest *request, Load *load)
+{
+	list_remove(&request->node);
+	if (request->load->asker == request)
+		request->load->asker = NULL;
+	request->load = load;
+	request->late = false;
+	list_append(&load->requests, &request->node);
+}
+
+/* Its question is about this client and nobody else. */
+static void
+ask_alone(OpenRequest *request)
+{
+	Load *load = copy_load(request->load);
+
+	load->alone = true;
+	move_request(request, load);
+	requeue(load); /* in front: it has waited already */
+}
+
+/* What is asked, or about to be, for somebody who stands where this client does. */
+static Load *
+find_load(Room *room, const WireMessage *open)
+{
+	List *node;
+
+	list_each(node, &room->loads)
+	{
+		Load *load = container_of(node, Load, in_room);
+
+		if (load->alone || load->head >= 0 || load->has_position != open->has_position ||
+			load->pending != (open->pending > 0))
+			continue;
+		if (!load->has_position ||
+			(load->last_version == open->last_version && load->last_event == open->last_event))
+			return load;
+	}
+	return NULL;
 }
 
 /* ---- answers ---- */
@@ -119,79 +229,149 @@ send_welcome(Client *client, int64_t version)
 }
 
 static void
+observe_open(Loader *loader, uint64_t arrived)
+{
+	metrics_observe(HISTOGRAM_OPEN, proxy_clock(loader->proxy) - arrived, 1);
+}
+
+static void
+finish(OpenRequest *request, MetricId source)
+{
+	Client *client = request->client;
+
+	metrics_add(source, 1);
+	observe_open(request->load->loader, request->arrived);
+	free_request(request);
+	client_go_live(client);
+}
+
+static void
 events_begin(Buf *out)
 {
 	buf_clear(out);
 	buf_bytes(out, WIRE_EVENTS_HEAD, sizeof(WIRE_EVENTS_HEAD) - 1);
 }
 
-static void
-events_end(Client *client)
+static Frame *
+events_end(Buf *out)
 {
-	Buf *out = &client->proxy->scratch;
-
 	buf_bytes(out, WIRE_EVENTS_TAIL, sizeof(WIRE_EVENTS_TAIL) - 1);
-	client_send_scratch(client, false);
+	return frame_create(out, false);
 }
 
-/* A further event: behind a comma, or in a new frame when this one is full. */
-static void
-events_separate(Client *client, int *in_frame)
+/* The events of the ring behind a version, made once for all who come from there. */
+static Frame *
+ring_events(Loader *loader, Room *room, int64_t after)
 {
-	Buf *out = &client->proxy->scratch;
+	const Answer *kept = answers_events(room, after);
+	Buf			 *out = &loader->proxy->scratch;
+	Frame		 *frame;
 
-	if (*in_frame > 0 && out->size > EVENTS_PER_FRAME_BYTES)
-	{
-		events_end(client);
-		events_begin(out);
-		*in_frame = 0;
-	}
-	if ((*in_frame)++ > 0)
-		buf_char(out, ',');
-}
-
-/* The whole answer out of the ring. */
-static void
-answer_from_ring(Client *client, int64_t last_version)
-{
-	Room *room = client->room;
-	Buf	 *out = &client->proxy->scratch;
-	int	  in_frame = 0;
-
-	send_welcome(client, room->version);
+	if (kept != NULL)
+		return frame_ref(kept->frame);
 	events_begin(out);
-	for (int64_t version = last_version + 1; version <= room->version; version++)
+	for (int64_t version = after + 1; version <= room->version; version++)
 	{
 		const RingEvent *event = room_event(room, version);
 
-		events_separate(client, &in_frame);
+		if (version > after + 1)
+			buf_char(out, ',');
 		buf_bytes(out, event->text, event->bytes);
 	}
-	events_end(client);
+	frame = events_end(out);
+	if (after < room->version)
+		answers_keep(loader->answers, room, after, room->version, frame);
+	return frame;
+}
+
+/* The whole answer out of the ring, where that has the client's position. */
+static bool
+answer_from_ring(Loader *loader, Client *client, int64_t last_version, uint64_t last_event)
+{
+	Room *room = client->room;
+
+	if (!room_knows(room, last_version, last_event))
+		return false;
+	send_welcome(client, room->version);
+	client_send(client, ring_events(loader, room, last_version));
 	room_place(room, client, room->version);
-	client_go_live(client);
+	return true;
+}
+
+/* The snapshot, and what the stream has beyond it, up to what the room knows now. */
+static void
+send_snapshot(Client *client, int64_t version, Frame *frame)
+{
+	Room *room = client->room;
+
+	send_welcome(client, version > room->version ? version : room->version);
+	client_send(client, frame_ref(frame));
+	room_place(room, client, version);
+}
+
+/*
+ * Without the database. A snapshot that was read for somebody else is not for a client that would meet events of its own behind it:
+ * it has nothing pending that those could be.
+ */
+static bool
+answer_from_memory(Loader *loader, Client *client, const Load *load)
+{
+	const Answer *kept;
+
+	if (load->has_position)
+		return answer_from_ring(loader, client, load->last_version, load->last_event);
+	kept = load->pending ? NULL : answers_snapshot(client->room);
+	if (kept == NULL || room_has_own_since(client->room, client, kept->version))
+		return false;
+	send_snapshot(client, kept->version, kept->frame);
+	return true;
 }
 
 static void
-answer_snapshot(OpenRequest *request, const PgResult *result)
+count_resync(const char *reason)
 {
-	Client *client = request->client;
-	Buf	   *out = &client->proxy->scratch;
-	int64_t version = pg_int8(result, 0, COLUMN_VERSION);
-	PgBytes content = pg_bytes(result, 0, COLUMN_OP);
-	char	reason[6] = "";
+	if (reason != NULL)
+		metrics_add(strcmp(reason, "OT002") == 0 ? METRIC_RESYNC_OT002 : METRIC_RESYNC_OT010, 1);
+}
+
+static void
+answer_snapshot(Load *load, const PgResult *result)
+{
+	Buf		   *out = &load->loader->proxy->scratch;
+	int64_t		version = pg_int8(result, 0, COLUMN_VERSION);
+	PgBytes		content = pg_bytes(result, 0, COLUMN_OP);
+	char		code[6] = "";
+	const char *reason = NULL;
+	bool		personal; /* the clock in it is that of the asker */
+	Frame	   *frame;
+	List	   *node;
+	List	   *after;
 
 	if (!pg_null(result, 0, COLUMN_REASON) && pg_bytes(result, 0, COLUMN_REASON).bytes == 5)
-		memcpy(reason, pg_bytes(result, 0, COLUMN_REASON).data, 5);
-	if (reason[0] != '\0')
-		metrics_add(strcmp(reason, "OT002") == 0 ? METRIC_RESYNC_OT002 : METRIC_RESYNC_OT010, 1);
-	send_welcome(client, version);
+		reason = memcpy(code, pg_bytes(result, 0, COLUMN_REASON).data, 5);
+	personal = load->pending || reason != NULL;
 	buf_clear(out);
 	wire_snapshot(out, version, (uint64_t) pg_int8(result, 0, COLUMN_EVENT), pg_int8(result, 0, COLUMN_CLOCK),
-				  reason[0] != '\0' ? reason : NULL, content.data, content.bytes);
-	client_send_scratch(client, false);
-	room_place(client->room, client, version);
-	client_go_live(client);
+				  reason, content.data, content.bytes);
+	frame = frame_create(out, false);
+	if (!personal)
+		answers_keep(load->loader->answers, load->room, -1, version, frame);
+	list_each_safe(node, after, &load->requests)
+	{
+		OpenRequest *request = container_of(node, OpenRequest, node);
+		Client		*client = request->client;
+
+		if ((personal && request != load->asker) ||
+			(request->late && room_has_own_since(load->room, client, version)))
+		{
+			ask_alone(request);
+			continue;
+		}
+		count_resync(reason);
+		send_snapshot(client, version, frame);
+		finish(request, METRIC_OPENS_DATABASE);
+	}
+	frame_unref(frame);
 }
 
 static void
@@ -211,13 +391,38 @@ row_to_event(const PgResult *result, int row, WireEvent *event)
 	event->at = pg_int8(result, row, COLUMN_AT);
 }
 
-/* One page of missed events. Returns true when the client has all up to the version of its welcome. */
-static bool
-answer_events(OpenRequest *request, const PgResult *result)
+/* To all who wait; the bytes are theirs together. */
+static void
+send_shared(Load *load, Frame *frame)
 {
-	Client *client = request->client;
-	Buf	   *out = &client->proxy->scratch;
-	int		in_frame = 0;
+	List *node;
+	List *after;
+
+	list_each_safe(node, after, &load->requests)
+		client_send(container_of(node, OpenRequest, node)->client, frame_ref(frame));
+	frame_unref(frame);
+}
+
+/* The end of the missed events also is what those will lack who stood only a little behind. */
+static void
+backfill(Room *room, const PgResult *result)
+{
+	for (int row = pg_rows(result) - 1; row >= 0; row--)
+	{
+		WireEvent event;
+
+		row_to_event(result, row, &event);
+		if (room_event(room, event.version) == NULL && !room_backfill(room, &event))
+			break;
+	}
+}
+
+/* One page of missed events. Returns true when that is all up to the version of the welcome. */
+static bool
+answer_events(Load *load, const PgResult *result)
+{
+	Buf *out = &load->loader->proxy->scratch;
+	int	 in_frame = 0;
 
 	events_begin(out);
 	for (int row = 0; row < pg_rows(result); row++)
@@ -225,15 +430,22 @@ answer_events(OpenRequest *request, const PgResult *result)
 		WireEvent event;
 
 		row_to_event(result, row, &event);
-		if (event.version > request->head)
+		if (event.version > load->head)
 			break;
-		events_separate(client, &in_frame);
+		if (in_frame > 0 && out->size > EVENTS_PER_FRAME_BYTES)
+		{
+			send_shared(load, events_end(out));
+			events_begin(out);
+			in_frame = 0;
+		}
+		if (in_frame++ > 0)
+			buf_char(out, ',');
 		wire_event(out, &event);
-		request->last_version = event.version;
-		request->last_event = event.event;
+		load->last_version = event.version;
+		load->last_event = event.event;
 	}
-	events_end(client);
-	return request->last_version >= request->head;
+	send_shared(load, events_end(out));
+	return load->last_version >= load->head;
 }
 
 /* Where the answer places the client: the head, and its event id where the answer tells it. */
@@ -248,137 +460,181 @@ answer_position(const PgResult *result, bool events, int64_t *version, uint64_t 
 		*event = (uint64_t) pg_int8(result, last, COLUMN_EVENT);
 }
 
-static void
-observe_open(const OpenRequest *request)
+static bool
+is_kind(const PgResult *result, const char *kind)
 {
-	metrics_observe(HISTOGRAM_OPEN, proxy_clock(request->loader->proxy) - request->arrived, 1);
+	PgBytes text = pg_bytes(result, 0, COLUMN_KIND);
+
+	return text.bytes == strlen(kind) && memcmp(text.data, kind, text.bytes) == 0;
+}
+
+/* The first answer: says where those who wait will be. False: it is too old, or it was all that there is to say. */
+static bool
+answer_first(Load *load, const PgResult *result)
+{
+	Room	*room = load->room;
+	List	*node;
+	int64_t	 version;
+	uint64_t event;
+	bool	 usable;
+
+	answer_position(result, is_kind(result, "event"), &version, &event);
+	/* an answer older than the ring reaches is of no use: ask again, the ring is held from now on */
+	usable = room_observe(room, version, event, load->sent_at);
+	if (usable && is_kind(result, "snapshot"))
+	{
+		answer_snapshot(load, result);
+		return false;
+	}
+	list_each(node, &load->requests)
+	{
+		Client *client = container_of(node, OpenRequest, node)->client;
+
+		room_place(room, client, usable ? version : room->version);
+		if (usable)
+			send_welcome(client, version);
+	}
+	if (usable)
+		load->head = version;
+	return usable;
+}
+
+/* The history that was being sent page by page is gone, or the room has heard of another meanwhile. */
+static void
+drop_strangers(Load *load, bool everybody)
+{
+	List *node;
+	List *after;
+
+	list_each_safe(node, after, &load->requests)
+	{
+		Client *client = container_of(node, OpenRequest, node)->client;
+
+		if (everybody || client->position != load->head)
+			client_close(client, 4409, "open again");
+	}
 }
 
 static void
-answer(OpenRequest *request, const PgResult *result)
+answer(Load *load, const PgResult *result)
 {
-	Client *client = request->client;
-	PgBytes kind = pg_bytes(result, 0, COLUMN_KIND);
-	bool	events = kind.bytes == 5 && memcmp(kind.data, "event", 5) == 0;
-	bool	snapshot = kind.bytes == 8 && memcmp(kind.data, "snapshot", 8) == 0;
+	Buf	 *out = &load->loader->proxy->scratch;
+	bool  events = is_kind(result, "event");
+	List *node;
+	List *after;
 
-	if (request->head < 0)
-	{
-		int64_t	 version;
-		uint64_t event;
-
-		answer_position(result, events, &version, &event);
-		/* an answer older than the ring reaches is of no use: ask again, the ring is held from now on */
-		if (!room_observe(client->room, client, version, event, request->sent_at))
-		{
-			room_place(client->room, client, client->room->version);
-			requeue(request);
-			return;
-		}
-		if (snapshot)
-		{
-			answer_snapshot(request, result);
-			observe_open(request);
-			free_request(request);
-			return;
-		}
-		request->head = version;
-		room_place(client->room, client, version);
-		send_welcome(client, version);
-	}
-	else if (!events || client->position != request->head)
-	{
-		/* the history that was being sent page by page is gone, or the room has heard of another meanwhile */
-		client_close(client, 4409, "open again");
+	if (load->head >= 0)
+		drop_strangers(load, !events);
+	else if (!answer_first(load, result))
 		return;
-	}
+	if (list_empty(&load->requests))
+		return;
 	if (!events)
 	{
-		events_begin(&client->proxy->scratch);
-		events_end(client);
+		events_begin(out);
+		send_shared(load, events_end(out));
 	}
-	else if (!answer_events(request, result))
-	{
-		/* behind the others: a long history is no reason for them to wait */
-		request->sent = false;
-		list_append(&request->loader->waiting, &request->node);
+	else if (!answer_events(load, result))
 		return;
-	}
 	else
-		room_learn(client->room, request->last_version, request->last_event);
-	observe_open(request);
-	free_request(request);
-	client_go_live(client);
+	{
+		room_learn(load->room, load->last_version, load->last_event);
+		backfill(load->room, result);
+	}
+	list_each_safe(node, after, &load->requests)
+		finish(container_of(node, OpenRequest, node), METRIC_OPENS_DATABASE);
 }
 
 static void
-on_error(OpenRequest *request, const PgResult *result)
+on_error(Load *load, const PgResult *result)
 {
-	Client	   *client = request->client;
 	const char *sqlstate = pg_sqlstate(result);
 	char		quoted[256];
+	List	   *node;
+	List	   *after;
 
 	metrics_add(METRIC_DB_ERRORS, 1);
-	if (strcmp(sqlstate, "OT004") == 0)
+	if (strcmp(sqlstate, "OT004") != 0)
+		log_line(LOG_WARNING, "an open failed", "doc=%s code=%s text=%s", load->room->doc_id, sqlstate,
+				 log_quote(quoted, sizeof(quoted), pg_message(result)));
+	list_each_safe(node, after, &load->requests)
 	{
-		client_fail(client, "OT004", "no such document", 4404);
-		return;
+		OpenRequest *request = container_of(node, OpenRequest, node);
+		Client		*client = request->client;
+
+		if (strcmp(sqlstate, "OT004") == 0)
+			client_fail(client, "OT004", "no such document", 4404);
+		else if (load->head >= 0)
+			client_close(client, 4409, "open again");
+		else
+		{
+			free_request(request);
+			client_open_failed(client, sqlstate, pg_message(result),
+							   strncmp(sqlstate, "OT", 2) == 0 ? 0 : RETRY_MS);
+		}
 	}
-	log_line(LOG_WARNING, "an open failed", "doc=%s code=%s text=%s", client->doc_id, sqlstate,
-			 log_quote(quoted, sizeof(quoted), pg_message(result)));
-	if (request->head >= 0)
-	{
-		client_close(client, 4409, "open again");
-		return;
-	}
-	free_request(request);
-	client_open_failed(client, sqlstate, pg_message(result), strncmp(sqlstate, "OT", 2) == 0 ? 0 : RETRY_MS);
 }
 
 static void
 on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 {
-	OpenRequest *request = ctx;
+	Load *load = ctx;
+	List *node;
+	List *after;
 
-	request->sent = false;
-	if (request->client == NULL)
-		free_request(request);
-	else if (outcome == PG_LOST)
-		requeue(request);
-	else if (outcome == PG_ERROR)
-		on_error(request, result);
-	else if (pg_rows(result) > 0)
-		answer(request, result);
+	if (outcome == PG_ERROR)
+		on_error(load, result);
+	else if (outcome == PG_ROWS && pg_rows(result) > 0 && !list_empty(&load->requests))
+		answer(load, result);
+	else if (outcome == PG_ROWS)
+	{
+		list_each_safe(node, after, &load->requests) client_fail(
+			container_of(node, OpenRequest, node)->client, "XX000", "the database gave no answer", 4409);
+	}
+	if (list_empty(&load->requests))
+		free_load(load);
 	else
-		client_fail(request->client, "XX000", "the database gave no answer", 4409);
+		requeue(load);
 }
 
 /* ---- asking ---- */
 
 static bool
-send_request(Loader *loader, Pg *reader, OpenRequest *request)
+send_load(Loader *loader, Pg *reader, Load *load)
 {
 	PgParams	 *params = &loader->params;
-	const Client *client = request->client;
+	const Client *client;
+	int64_t		  pending;
+	List		 *node;
 
+	load->asker = container_of(load->requests.next, OpenRequest, node);
+	client = load->asker->client;
+	pending = load->asker->pending;
 	pg_params_clear(params);
 	pg_param_bytes(params, client->doc_id, strlen(client->doc_id));
 	pg_param_bytes(params, client->user, strlen(client->user));
 	pg_param_int8(params, client->site);
-	if (request->has_position)
+	if (load->has_position)
 	{
-		pg_param_int8(params, request->last_version);
-		pg_param_int8(params, (int64_t) request->last_event);
+		pg_param_int8(params, load->last_version);
+		pg_param_int8(params, (int64_t) load->last_event);
 	}
 	else
 	{
 		pg_param_null(params);
 		pg_param_null(params);
 	}
-	pg_param_int4(params, request->pending > INT32_MAX ? INT32_MAX : (int32_t) request->pending);
+	pg_param_int4(params, pending > INT32_MAX ? INT32_MAX : (int32_t) pending);
 	pg_param_int4(params, (int32_t) loader->proxy->config.max_events);
-	request->sent_at = request->room->version;
-	return pg_send(reader, 0, params, on_answer, request);
+	if (!pg_send(reader, 0, params, on_answer, load))
+		return false;
+	metrics_add(METRIC_OPEN_QUERIES, 1);
+	load->busy = true;
+	load->sent_at = load->room->version;
+	list_remove(&load->node);
+	list_append(&loader->sent, &load->node);
+	list_each(node, &load->requests) container_of(node, OpenRequest, node)->late = false;
+	return true;
 }
 
 static Pg *
@@ -392,58 +648,111 @@ free_reader(Loader *loader)
 	return NULL;
 }
 
+/* What came into the room meanwhile may be all that some need. False: nobody is left to ask for. */
+static bool
+still_needed(Loader *loader, Load *load)
+{
+	List *node;
+	List *after;
+
+	if (load->head >= 0 || load->alone)
+		return true;
+	load->busy = true;
+	list_each_safe(node, after, &load->requests)
+	{
+		OpenRequest *request = container_of(node, OpenRequest, node);
+
+		if (answer_from_memory(loader, request->client, load))
+			finish(request, METRIC_OPENS_MEMORY);
+	}
+	load->busy = false;
+	if (!list_empty(&load->requests))
+		return true;
+	free_load(load);
+	return false;
+}
+
+static bool
+is_slow(const OpenRequest *request)
+{
+	return request->client->queue.bytes > (size_t) request->client->proxy->config.max_output_bytes;
+}
+
+/* The next page waits until the last one was taken, and who reads fast does not wait for the others. False: nobody is ready. */
+static bool
+readers_ready(Load *load)
+{
+	Load *slow = NULL;
+	bool  ready = false;
+	List *node;
+	List *after;
+
+	if (load->head < 0)
+		return true;
+	list_each(node, &load->requests) ready = ready || !is_slow(container_of(node, OpenRequest, node));
+	if (!ready)
+		return false;
+	list_each_safe(node, after, &load->requests)
+	{
+		OpenRequest *request = container_of(node, OpenRequest, node);
+
+		if (!is_slow(request))
+			continue;
+		if (slow == NULL)
+			slow = copy_load(load);
+		move_request(request, slow);
+	}
+	return true;
+}
+
 void
 loader_turn_end(Loader *loader)
 {
-	const Config *config = &loader->proxy->config;
-	List		 *node;
-	List		 *after;
+	List *node;
+	List *after;
 
+	answers_shed(loader->answers);
 	list_each_safe(node, after, &loader->waiting)
 	{
-		OpenRequest *request = container_of(node, OpenRequest, node);
-		Pg			*reader;
+		Load *load = container_of(node, Load, node);
+		Pg	 *reader;
 
 		/* answers that nobody reads are given up in time; until then the others wait, which is better than no memory */
-		if (frame_uncounted_bytes() > (size_t) config->max_answer_bytes)
+		if (frame_uncounted_bytes() > (size_t) loader->proxy->config.max_answer_bytes)
 			break;
-		/* the next page waits until the client has taken the last one */
-		if (request->client->queue.bytes > (size_t) config->max_output_bytes)
-			continue;
 		reader = free_reader(loader);
 		if (reader == NULL)
 			break;
-		list_remove(&request->node);
-		request->sent = send_request(loader, reader, request);
-		if (!request->sent)
-			requeue(request);
+		if (readers_ready(load) && still_needed(loader, load) && !send_load(loader, reader, load))
+			break;
 	}
 }
 
 void
 loader_open(Loader *loader, Client *client, const WireMessage *open)
 {
-	OpenRequest *request;
+	Load		*load = find_load(client->room, open);
+	OpenRequest *request = util_alloc_zero(sizeof(*request));
 
-	if (open->has_position && room_knows(client->room, open->last_version, open->last_event))
+	if (load == NULL)
 	{
-		answer_from_ring(client, open->last_version);
-		metrics_observe(HISTOGRAM_OPEN, 0, 1);
-		return;
+		load = create_load(loader, client->room);
+		load->has_position = open->has_position;
+		load->last_version = open->last_version;
+		load->last_event = open->last_event;
+		load->pending = open->pending > 0;
+		/* the clock in a snapshot is about its pieces */
+		load->alone = load->pending && !load->has_position;
 	}
-	request = util_alloc_zero(sizeof(*request));
-	request->loader = loader;
+	request->load = load;
 	request->client = client;
-	request->room = client->room;
-	request->has_position = open->has_position;
-	request->last_version = open->last_version;
-	request->last_event = open->last_event;
+	request->late = load->busy;
 	request->pending = open->pending;
-	request->head = -1;
 	request->arrived = proxy_clock(loader->proxy);
-	room_hold(request->room);
 	client->opening = request;
-	list_append(&loader->waiting, &request->node);
+	list_append(&load->requests, &request->node);
+	if (!load->alone && answer_from_memory(loader, client, load))
+		finish(request, METRIC_OPENS_MEMORY);
 }
 
 /* ---- life ---- */
@@ -464,6 +773,8 @@ loader_create(Proxy *proxy)
 	loader->reader_count = (int) proxy->config.readers;
 	loader->readers = util_alloc_zero((size_t) loader->reader_count * sizeof(*loader->readers));
 	list_init(&loader->waiting);
+	list_init(&loader->sent);
+	loader->answers = answers_create(proxy);
 	pg_params_init(&loader->params);
 	for (int i = 0; i < loader->reader_count; i++)
 		loader->readers[i] = pg_create(&proxy->loop, &proxy->wheel, &loader->setup, &hooks, loader);
@@ -476,7 +787,12 @@ loader_destroy(Loader *loader)
 	for (int i = 0; i < loader->reader_count; i++)
 		pg_destroy(loader->readers[i]);
 	while (!list_empty(&loader->waiting))
-		free_request(container_of(loader->waiting.next, OpenRequest, node));
+	{
+		Load *load = container_of(loader->waiting.next, Load, node);
+
+		free_request(container_of(load->requests.next, OpenRequest, node)); /* and the load with its last one */
+	}
+	answers_destroy(loader->answers);
 	pg_params_free(&loader->params);
 	free(loader->readers);
 	free(loader);
@@ -502,8 +818,14 @@ uint64_t
 loader_waiting(const Loader *loader)
 {
 	const List *node;
+	const List *request;
 	uint64_t	waiting = 0;
 
-	list_each(node, &loader->waiting) waiting++;
+	list_each(node, &loader->waiting)
+	{
+		const Load *load = container_of(node, Load, node);
+
+		list_each(request, &load->requests) waiting++;
+	}
 	return waiting;
 }

@@ -61,6 +61,11 @@
 		"Documents that somebody has open on this worker.")                                                               \
 	ROW(OPENS_WAITING, TOTAL, "collab_opens_waiting", "",                                                                 \
 		"Opens that wait for a connection that loads documents.")                                                         \
+	ROW(OPENS_DATABASE, COUNTER, "collab_opens_total", "source=\"database\"",                                             \
+		"Opens that were answered: by a question to the database, their own or one for many, or out of memory.")          \
+	ROW(OPENS_MEMORY, COUNTER, "collab_opens_total", "source=\"memory\"", NULL)                                           \
+	ROW(OPEN_QUERIES, COUNTER, "collab_open_queries_total", "",                                                           \
+		"Questions to the database because of opens; one may serve many.")                                                \
 	ROW(SEND_QUEUE_BYTES, TOTAL, "collab_send_queue_bytes", "",                                                           \
 		"Bytes queued for sockets, a frame for several of them counted for each.")                                        \
 	ROW(ANSWER_BYTES, TOTAL, "collab_answer_bytes", "", "Bytes of answers to open that were not read yet.")               \

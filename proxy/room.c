@@ -22,6 +22,7 @@ room_init_content(Room *room)
 	list_init(&room->woken);
 	list_init(&room->fetch);
 	list_init(&room->check);
+	list_init(&room->loads);
 	presence_init(room);
 }
 
@@ -105,6 +106,32 @@ room_knows(const Room *room, int64_t version, uint64_t event)
 		return room->event != 0 && event == room->event;
 	known = room_event(room, version);
 	return known != NULL && known->event == event;
+}
+
+static bool
+is_own(const RingEvent *event, const Client *client)
+{
+	return event->site == client->site && strlen(client->user) == event->user_bytes &&
+		   memcmp(event->text + event->bytes, client->user, event->user_bytes) == 0;
+}
+
+bool
+room_reaches(const Room *room, int64_t version)
+{
+	return version <= room->version && version + 1 >= first_version(room);
+}
+
+bool
+room_has_own_since(const Room *room, const Client *client, int64_t version)
+{
+	const RingEvent *event;
+
+	while ((event = room_event(room, ++version)) != NULL)
+	{
+		if (is_own(event, client))
+			return true;
+	}
+	return false;
 }
 
 /* Bytes of the stream that a member at `position` still has to get. */
@@ -210,9 +237,8 @@ grow_ring(Room *room)
 	room->ring_capacity = capacity;
 }
 
-/* The next version. */
-static void
-append(Room *room, const WireEvent *event)
+static RingEvent *
+make_event(Room *room, const WireEvent *event)
 {
 	Buf		  *text = &room->proxy->scratch;
 	RingEvent *entry;
@@ -226,10 +252,18 @@ append(Room *room, const WireEvent *event)
 	entry->clock = event->clock;
 	entry->bytes = (uint32_t) text->size;
 	entry->user_bytes = (uint32_t) event->user_bytes;
-	entry->end = room->ring_end += text->size;
 	memcpy(entry->text, text->data, text->size);
 	memcpy(entry->text + text->size, event->user, event->user_bytes);
+	return entry;
+}
 
+/* The next version. */
+static void
+append(Room *room, const WireEvent *event)
+{
+	RingEvent *entry = make_event(room, event);
+
+	entry->end = room->ring_end += entry->bytes;
 	if (room->ring_count == room->ring_capacity)
 		grow_ring(room);
 	room->version = event->version;
@@ -240,10 +274,34 @@ append(Room *room, const WireEvent *event)
 	trim(room);
 }
 
+bool
+room_backfill(Room *room, const WireEvent *event)
+{
+	const Config	*config = &room->proxy->config;
+	const RingEvent *first = room_event(room, first_version(room));
+	RingEvent		*entry;
+
+	if (event->version != first_version(room) - 1 || room->ring_count >= config->ring_events)
+		return false;
+	entry = make_event(room, event);
+	entry->end = first == NULL ? room->ring_end : first->end - first->bytes;
+	if (room->ring_end - (entry->end - entry->bytes) > (uint64_t) config->ring_bytes)
+	{
+		free(entry);
+		return false;
+	}
+	if (room->ring_count == room->ring_capacity)
+		grow_ring(room);
+	room->ring[entry->version & (room->ring_capacity - 1)] = entry;
+	room->ring_count++;
+	return true;
+}
+
 /* Forgets all of the document. */
 static void
 reset(Room *room)
 {
+	answers_forget(room);
 	while (room->ring_count > 0)
 		drop_first(room);
 	room->version = -1;
@@ -256,7 +314,7 @@ reset(Room *room)
 
 /* Another history than the one that was sent out (a failover lost its tail, a restore): everybody opens again. */
 static void
-history_changed(Room *room, const Client *except)
+history_changed(Room *room)
 {
 	List *node;
 	List *after;
@@ -269,7 +327,7 @@ history_changed(Room *room, const Client *except)
 	{
 		Client *client = container_of(node, Client, member);
 
-		if (client != except && client->state == CLIENT_LIVE)
+		if (client->state == CLIENT_LIVE)
 		{
 			metrics_add(METRIC_RESYNC_HISTORY, 1);
 			client_close(client, 4409, "open again");
@@ -373,16 +431,16 @@ room_fetched(Room *room, const WireEvent *event)
 		append(room, event);
 	/* a gap: what comes next was deleted, because the room lagged behind for longer than history is kept */
 	else if (event->version > room->version || contradicts(room, event->version, event->event, 0))
-		history_changed(room, NULL);
+		history_changed(room);
 	else
 		room_learn(room, event->version, event->event);
 }
 
 bool
-room_observe(Room *room, const Client *client, int64_t version, uint64_t event, int64_t sent_at)
+room_observe(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 {
 	if (room->version >= 0 && contradicts(room, version, event, sent_at))
-		history_changed(room, client);
+		history_changed(room);
 	if (room->version < 0 || (room->member_count == 1 && version > room->version))
 	{
 		int64_t target = room->target;
@@ -406,7 +464,7 @@ room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 		return;
 	if (contradicts(room, version, event, sent_at))
 	{
-		history_changed(room, NULL);
+		history_changed(room);
 		return;
 	}
 	room_learn(room, version, event);
@@ -414,13 +472,6 @@ room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 }
 
 /* ---- the stream of one member ---- */
-
-static bool
-is_own(const RingEvent *event, const Client *client)
-{
-	return event->site == client->site && strlen(client->user) == event->user_bytes &&
-		   memcmp(event->text + event->bytes, client->user, event->user_bytes) == 0;
-}
 
 bool
 room_has_more(const Room *room, const Client *client)

@@ -2,6 +2,7 @@
 #ifndef COLLAB_PROXY_ROOM_H
 #define COLLAB_PROXY_ROOM_H
 
+#include "answers.h"
 #include "client.h"
 #include "proxy.h"
 #include "rooms.h"
@@ -44,6 +45,11 @@ struct Room
 	int	 member_count;
 	int	 holds; /* messages and queries under way */
 	List woken; /* in the table's list of rooms with something new */
+
+	/* opening (loader) */
+	List	loads;	  /* Load.in_room: what is asked for it */
+	Answer *snapshot; /* kept for those who open it soon */
+	Answer *replay;
 
 	/* gap fetch (listener) */
 	int64_t	 target; /* a version that is known to exist */
@@ -90,12 +96,17 @@ void room_hint(Room *room, int64_t version);
 /* A message of this room was sent, was answered. */
 void room_sent(Room *room);
 void room_answered(Room *room);
-/* An `open` of `client` found the head at (version, event); sent_at: the room's version when the query was sent. Returns false
- * when the answer is older than the ring reaches: ask again. */
-bool room_observe(Room *room, const Client *client, int64_t version, uint64_t event,
-				  int64_t sent_at) MUST_CHECK;
+/* An `open` found the head at (version, event); sent_at: the room's version when the query was sent. Returns false when the
+ * answer is older than the ring reaches: ask again. */
+bool room_observe(Room *room, int64_t version, uint64_t event, int64_t sent_at) MUST_CHECK;
 /* The id of the event at this version, in case the room does not know it yet. */
 void room_learn(Room *room, int64_t version, uint64_t event);
+/* An event that lies just before the ring: whoever stands a little behind will find it here. False: no room for it. */
+bool room_backfill(Room *room, const WireEvent *event);
+/* Whether whoever stands at this version can be led on from here. */
+bool room_reaches(const Room *room, int64_t version);
+/* Whether an event of the client's own site came after this version. */
+bool room_has_own_since(const Room *room, const Client *client, int64_t version);
 /* Whether (version, event) is the head or lies in the ring. */
 bool			 room_knows(const Room *room, int64_t version, uint64_t event);
 const RingEvent *room_event(const Room *room, int64_t version);

@@ -236,7 +236,7 @@ on_text(WsClient *ws, const char *text, size_t bytes)
 		t->target = scan_number(&at, end);
 	else if (memcmp(at, "snapshot", 8) == 0)
 		take_position(t, &at, end);
-	if (!t->synced && t->target >= 0 && t->version == t->target)
+	if (!t->synced && t->target >= 0 && t->version >= t->target)
 	{
 		t->synced = true;
 		if (++synced_count == typist_count)

@@ -72,7 +72,7 @@ export class Socket
 		this.ws.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message));
 	}
 
-	/* Sends `open` and collects the whole answer: {welcome, snapshot} or {welcome, events}. */
+	/* Sends `open` and collects the whole answer: {welcome, snapshot, events} or {welcome, events}. */
 	async open(fields = {})
 	{
 		await this.ready;
@@ -80,14 +80,9 @@ export class Socket
 		const welcome = await this.next('welcome');
 		const first = await this.next((m) => m.type === 'snapshot' || m.type === 'events');
 		this.welcome = welcome;
-		if (first.type === 'snapshot')
-		{
-			this.version = first.version;
-			this.event = first.event;
-			return { welcome, snapshot: first };
-		}
-		const events = [...first.events];
-		let version = events.length > 0 ? events.at(-1).version : welcome.version;
+		const snapshot = first.type === 'snapshot' ? first : undefined;
+		const events = snapshot ? [] : [...first.events];
+		let version = events.length > 0 ? events.at(-1).version : snapshot?.version ?? welcome.version;
 		while (version < welcome.version)
 		{
 			const more = await this.next('events');
@@ -95,8 +90,8 @@ export class Socket
 			version = events.at(-1).version;
 		}
 		this.version = version;
-		this.event = events.length > 0 ? events.at(-1).event : fields.last_event;
-		return { welcome, events };
+		this.event = events.at(-1)?.event ?? snapshot?.event ?? fields.last_event;
+		return { welcome, ...(snapshot && { snapshot }), events };
 	}
 
 	/* Resolves with {code, reason}. */
