@@ -99,7 +99,8 @@ GRANT EXECUTE ON FUNCTION
 	collab.submit_batch(text[], text[], bigint[], bigint[], bigint[], bigint[], integer[], bytea[], boolean),
 	collab.open_document(text, text, bigint, bigint, bigint, integer, integer),
 	collab.fetch_events(bigint[], bigint[], integer),
-	collab.heads(bigint[])
+	collab.heads(bigint[]),
+	collab.bus_key()
 TO collab_proxy;
 
 GRANT EXECUTE ON FUNCTION

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis_address.h"
+
+#define MAX_REDIS_PREFIX 64
+
 #define TEXT(field, preset, help) SETTING_TEXT_ROW(Config, field, preset, help)
 #define SECRET(field, preset, help) SETTING_SECRET_ROW(Config, field, preset, help)
 #define NUMBER(field, preset, min, max, unit, help)                                                          \
@@ -24,6 +28,14 @@ static const Setting settings[] = {
 	NUMBER(admin_port, "0", 0, 65535, "", "TCP port of /healthz, /readyz and /metrics; 0: none"),
 	SECRET(database, "dbname=collab user=collab_proxy",
 		   "libpq connection string (prefer a socket or hostaddr: names are resolved synchronously)"),
+	SECRET(
+		redis_url, "",
+		"redis://[user:password@]host[:port][/database], unix:///path[?db=N] or a path; empty: without Redis"),
+	TEXT(redis_prefix, "",
+		 "what all keys and channels in Redis begin with; installations that share one need their own"),
+	NUMBER(redis_timeout_ms, "1000", 50, 60000, "ms", "longest wait for Redis, until it counts as away"),
+	NUMBER(redis_buffer_bytes, "16777216", 1048576, 1073741824, "bytes",
+		   "what may wait to be written to Redis, and the largest answer of it"),
 	LIVE_TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
 	LIVE_TEXT(log_level, "info", "error, warning, info or debug"),
 	LIVE_TEXT(log_format, "logfmt", "logfmt or json: one line per event on stderr"),
@@ -110,6 +122,28 @@ is_address(const char *address)
 }
 
 static bool
+validate_redis(const Config *config)
+{
+	RedisAddress address;
+	const char	*problem;
+
+	if (strlen(config->redis_prefix) > MAX_REDIS_PREFIX)
+	{
+		fprintf(stderr, "collab-proxy: redis_prefix is longer than %d bytes\n", MAX_REDIS_PREFIX);
+		return false;
+	}
+	if (config->redis_url[0] == '\0')
+		return true;
+	if (redis_address_parse(config->redis_url, &address, &problem))
+	{
+		redis_address_free(&address);
+		return true;
+	}
+	fprintf(stderr, "collab-proxy: redis_url is not valid: %s\n", problem);
+	return false;
+}
+
+static bool
 validate(void *values)
 {
 	Config	 *config = values;
@@ -152,6 +186,7 @@ validate(void *values)
 				config->listen_address);
 		good = false;
 	}
+	good &= validate_redis(config);
 	if (!log_parse_level(config->log_level, &level))
 	{
 		fprintf(stderr, "collab-proxy: log_level must be error, warning, info or debug\n");

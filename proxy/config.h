@@ -13,6 +13,10 @@ typedef struct Config
 	char   *admin_address;
 	int64_t admin_port;
 	char   *database;
+	char   *redis_url;
+	char   *redis_prefix;
+	int64_t redis_timeout_ms;
+	int64_t redis_buffer_bytes;
 	int64_t workers;
 	int64_t hang_timeout_ms;
 	int64_t start_timeout_ms;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "bus.h"
 #include "log.h"
 #include "pg.h"
 #include "room.h"
@@ -38,7 +39,8 @@ typedef struct Query
 enum
 {
 	STATEMENT_FETCH,
-	STATEMENT_HEADS
+	STATEMENT_HEADS,
+	STATEMENT_BUS_KEY
 };
 
 static const PgStatement statements[] = {
@@ -46,7 +48,18 @@ static const PgStatement statements[] = {
 	 "SELECT key, version, event, site, clock, author, at, op FROM collab.fetch_events($1::bigint[], $2::bigint[], "
 	 "$3::integer)"},
 	{"heads", "SELECT key, version, event FROM collab.heads($1::bigint[])"},
+	{"bus_key", "SELECT collab.bus_key()"}, /* where there is a bus */
 };
+
+static void
+log_failure(const char *what, const PgResult *result)
+{
+	char quoted[256];
+
+	metrics_add(METRIC_DB_ERRORS, 1);
+	log_line(LOG_WARNING, what, "code=%s text=%s", pg_sqlstate(result),
+			 log_quote(quoted, sizeof(quoted), pg_message(result)));
+}
 
 /* ---- what the rooms ask for ---- */
 
@@ -140,11 +153,29 @@ on_notify(void *ctx, const char *payload)
 	}
 }
 
+/* What proxies seal their messages with. Another server, perhaps one that was promoted, has another. */
+static void
+on_bus_key(void *ctx, PgOutcome outcome, const PgResult *result)
+{
+	Listener *listener = ctx;
+
+	if (outcome == PG_ROWS && pg_rows(result) == 1)
+		bus_set_key(listener->proxy->bus, pg_bytes(result, 0, 0).data, pg_bytes(result, 0, 0).bytes);
+	else if (outcome == PG_ERROR)
+		log_failure("cannot read the key of the bus: all goes on without Redis", result);
+}
+
 /* Hints were lost while there was no connection. */
 static void
 on_up(void *ctx)
 {
-	check_all(ctx);
+	Listener *listener = ctx;
+
+	check_all(listener);
+	if (listener->proxy->bus == NULL)
+		return;
+	pg_params_clear(&listener->params);
+	(void) !pg_send(listener->pg, STATEMENT_BUS_KEY, &listener->params, on_bus_key, listener);
 }
 
 static void
@@ -204,16 +235,6 @@ add_keys(PgParams *params, const Query *query)
 	for (int i = 0; i < query->count; i++)
 		pg_array_int8(params, query->rooms[i]->key);
 	pg_array_end(params);
-}
-
-static void
-log_failure(const char *what, const PgResult *result)
-{
-	char quoted[256];
-
-	metrics_add(METRIC_DB_ERRORS, 1);
-	log_line(LOG_WARNING, what, "code=%s text=%s", pg_sqlstate(result),
-			 log_quote(quoted, sizeof(quoted), pg_message(result)));
 }
 
 /* Microseconds since 2000-01-01 UTC, as the database counts. */
@@ -397,7 +418,7 @@ listener_create(Proxy *proxy)
 	listener->setup.label = "listener";
 	listener->setup.conninfo = proxy->config.database;
 	listener->setup.statements = statements;
-	listener->setup.statement_count = 2;
+	listener->setup.statement_count = proxy->bus != NULL ? 3 : 2;
 	listener->setup.listen_sql = "LISTEN collab";
 	listener->setup.statement_timeout_ms = proxy->config.statement_timeout_ms;
 	listener->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;

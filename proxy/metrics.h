@@ -108,6 +108,27 @@
 		"Attempts to reach the database that failed.")                                                                    \
 	ROW(DB_ERRORS, COUNTER, "collab_db_errors_total", "",                                                                 \
 		"Statements that the database answered with an error.")                                                           \
+	ROW(REDIS_UP, LEVEL, "collab_redis_up", "",                                                                           \
+		"1: both connections to Redis are up; 0: not, or redis_url is not set.")                                          \
+	ROW(REDIS_RECONNECTS, COUNTER, "collab_redis_reconnects_total", "",                                                   \
+		"Connections to Redis that were made again after they had been lost.")                                            \
+	ROW(REDIS_FAILURES, COUNTER, "collab_redis_connect_failures_total", "",                                               \
+		"Attempts to reach Redis that failed.")                                                                           \
+	ROW(REDIS_ERRORS, COUNTER, "collab_redis_errors_total", "",                                                           \
+		"Commands that Redis answered with an error.")                                                                    \
+	ROW(BUS_SENT, COUNTER, "collab_bus_messages_total", "result=\"sent\"",                                                \
+		"Messages over Redis: sent; not sent, because Redis is away or does not read; received and used; of no room "     \
+		"that is open; not sealed by a proxy of this database.")                                                          \
+	ROW(BUS_DROPPED, COUNTER, "collab_bus_messages_total", "result=\"dropped\"", NULL)                                    \
+	ROW(BUS_USED, COUNTER, "collab_bus_messages_total", "result=\"used\"", NULL)                                          \
+	ROW(BUS_UNKNOWN, COUNTER, "collab_bus_messages_total", "result=\"unknown\"", NULL)                                    \
+	ROW(BUS_REJECTED, COUNTER, "collab_bus_messages_total", "result=\"rejected\"", NULL)                                  \
+	ROW(BUS_EVENTS_NEXT, COUNTER, "collab_bus_events_total", "result=\"next\"",                                           \
+		"Events over Redis: taken as the next version; known already; kept until those in front of them are here; of "    \
+		"another history, and compared with the database.")                                                               \
+	ROW(BUS_EVENTS_KNOWN, COUNTER, "collab_bus_events_total", "result=\"known\"", NULL)                                   \
+	ROW(BUS_EVENTS_EARLY, COUNTER, "collab_bus_events_total", "result=\"early\"", NULL)                                   \
+	ROW(BUS_EVENTS_STRANGE, COUNTER, "collab_bus_events_total", "result=\"strange\"", NULL)                               \
 	ROW(DURABLE, LEVEL, "collab_db_durable", "",                                                                          \
 		"1: the database keeps what it commits; 0: fsync, full_page_writes or synchronous_commit is off, or it is away.") \
 	ROW(READY, LEVEL, "collab_ready", "", "1: takes clients; 0: drains, is full, or has no database.")                    \

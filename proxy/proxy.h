@@ -17,6 +17,7 @@ typedef struct Lanes	 Lanes;	   /* the connections that commit */
 typedef struct Loader	 Loader;   /* the connections that answer `open` */
 typedef struct Listener	 Listener; /* LISTEN, gap fetches, comparison with the heads */
 typedef struct Exchange	 Exchange; /* presence of other proxies */
+typedef struct Bus		 Bus;	   /* Redis, where it is set */
 typedef struct Ws		 Ws;	   /* sockets */
 
 /*
@@ -36,6 +37,7 @@ typedef struct Proxy
 	Lanes	  *lanes;
 	Loader	  *loader;
 	Listener  *listener;
+	Bus		  *bus;	  /* NULL: none */
 	uint64_t   clock; /* of proxy_clock(); 0: not looked at yet */
 	int64_t	   client_count;
 	Slot	  *slot;	 /* where this process shows what it does */

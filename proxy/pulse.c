@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bus.h"
 #include "frame.h"
 #include "lane.h"
 #include "listener.h"
@@ -53,6 +54,7 @@ take_database(const Proxy *proxy)
 	set_pool(METRIC_RETRY_UP, METRIC_RETRY_DOWN, retry, config->retry_lanes);
 	set_pool(METRIC_READERS_UP, METRIC_READERS_DOWN, readers, config->readers);
 	set_pool(METRIC_LISTENER_UP, METRIC_LISTENER_DOWN, listener, 1);
+	metrics_set(METRIC_REDIS_UP, bus_up(proxy->bus) ? 1 : 0);
 	metrics_set(METRIC_DURABLE, lanes_durable(proxy->lanes) ? 1 : 0);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus.h"
 #include "listener.h"
 #include "log.h"
 #include "presence.h"
@@ -24,11 +25,13 @@ room_init_content(Room *room)
 	list_init(&room->check);
 	list_init(&room->loads);
 	presence_init(room);
+	bus_open(room);
 }
 
 void
 room_free_content(Room *room)
 {
+	bus_close(room);
 	listener_forget(room);
 	presence_free(room);
 	reset(room);
@@ -308,6 +311,7 @@ reset(Room *room)
 	room->event = 0;
 	room->target = 0;
 	room->life++;
+	bus_reset(room);
 }
 
 /* ---- what happens to the document ---- */
@@ -369,6 +373,15 @@ room_want(Room *room, int64_t version)
 }
 
 void
+room_want_soon(Room *room, int64_t version)
+{
+	if (version > room->target)
+		room->target = version;
+	if (!bus_waits(room))
+		room_want(room, room->target);
+}
+
+void
 room_hint(Room *room, int64_t version)
 {
 	if (room->busy == 0)
@@ -387,16 +400,31 @@ void
 room_answered(Room *room)
 {
 	if (--room->busy == 0)
-		room_want(room, room->target);
+		room_want_soon(room, room->target);
 }
 
 void
 room_committed(Room *room, const WireEvent *event)
 {
 	if (room->version >= 0 && event->version == room->version + 1)
+	{
+		uint64_t previous = room->event;
+
 		append(room, event);
+		bus_committed(room, previous, event);
+		bus_advanced(room);
+	}
 	else if (event->version > room->version)
-		room_want(room, event->version);
+	{
+		bus_committed_early(room, event);
+		room_want_soon(room, event->version);
+	}
+}
+
+void
+room_append(Room *room, const WireEvent *event)
+{
+	append(room, event);
 }
 
 /*
@@ -428,7 +456,10 @@ room_fetched(Room *room, const WireEvent *event)
 	if (room->version < 0)
 		return;
 	if (event->version == room->version + 1)
+	{
 		append(room, event);
+		bus_advanced(room);
+	}
 	/* a gap: what comes next was deleted, because the room lagged behind for longer than history is kept */
 	else if (event->version > room->version || contradicts(room, event->version, event->event, 0))
 		history_changed(room);
@@ -448,6 +479,7 @@ room_observe(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 		reset(room);
 		room->version = version;
 		room->event = event;
+		bus_advanced(room);
 		room_want(room, target);
 		return true;
 	}

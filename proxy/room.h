@@ -65,6 +65,8 @@ struct Room
 	int64_t	 checked_version; /* the same */
 	bool	 head_seen;
 
+	struct BusRoom *bus; /* NULL: there is no bus */
+
 	/* presence */
 	WheelTimer presence_timer;
 	uint64_t   presence_sent;
@@ -89,8 +91,12 @@ void room_place(Room *room, Client *client, int64_t version);
 void room_committed(Room *room, const WireEvent *event);
 /* Read from the database. */
 void room_fetched(Room *room, const WireEvent *event);
+/* The next version, from whatever source; nothing is checked. */
+void room_append(Room *room, const WireEvent *event);
 /* This version exists: fetch up to it. */
 void room_want(Room *room, int64_t version);
+/* The same, but what others tell over the bus may bring it before. */
+void room_want_soon(Room *room, int64_t version);
 /* The same from a hint, which as a rule is about a batch of our own whose answer is on its way. */
 void room_hint(Room *room, int64_t version);
 /* A message of this room was sent, was answered. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accept.h"
+#include "bus.h"
 #include "client.h"
 #include "lane.h"
 #include "listen.h"
@@ -178,9 +179,11 @@ on_turn_end(uv_prepare_t *handle)
 	lanes_turn_end(worker->proxy.lanes);
 	loader_turn_end(worker->proxy.loader);
 	listener_turn_end(worker->proxy.listener);
+	bus_turn_end(worker->proxy.bus);
 	rooms_turn_end(worker->proxy.rooms);
 	ws_turn_end(worker->proxy.ws);
 	rooms_written(worker->proxy.rooms);
+	bus_turn_end(worker->proxy.bus); /* rooms that were closed meanwhile */
 	worker->proxy.clock = 0;
 	if (worker->ending != ENDING_NOT)
 		advance_ending(worker);
@@ -260,6 +263,7 @@ start(Worker *worker)
 	if (proxy->ws == NULL)
 		return false;
 	proxy->rooms = rooms_create(proxy);
+	proxy->bus = bus_create(proxy);
 	proxy->lanes = lanes_create(proxy);
 	proxy->loader = loader_create(proxy);
 	proxy->listener = listener_create(proxy);
@@ -294,6 +298,7 @@ finish(Worker *worker)
 	loader_destroy(proxy->loader);
 	listener_destroy(proxy->listener);
 	rooms_destroy(proxy->rooms);
+	bus_destroy(proxy->bus);
 	wheel_cancel(&proxy->wheel, &worker->deadline);
 	wheel_cancel(&proxy->wheel, &worker->send_away);
 	uv_close((uv_handle_t *) &worker->prepare, NULL);

@@ -3,10 +3,10 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libcurl4-openssl-dev libssl-dev"
+build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libhiredis-dev libcurl4-openssl-dev libssl-dev"
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev openssl clang libclang-rt-14-dev clang-format-14 shellcheck git
-  libtap-parser-sourcehandler-pgtap-perl chromium prometheus strace"
+  libtap-parser-sourcehandler-pgtap-perl chromium prometheus redis-server strace"
 bench="libjansson-dev"
 # With PG_CONFIG the server is somebody else's business.
 if [ -z "${PG_CONFIG:-}" ]; then
@@ -29,7 +29,7 @@ installed()
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Of the package prometheus the tests use promtool; no server is to run because of it.
+# Of the package prometheus the tests use promtool, of redis-server the program; no service is to run because of them.
 #
 # Installing Debian's server package creates a cluster named main and starts every cluster there is. This project
 # brings its own and leaves the others alone, so while the package is installed both are switched off.
@@ -43,7 +43,7 @@ install_server_quietly()
     as_root install -m 755 /dev/stdin "$policy" <<'END'
 #!/bin/sh
 # placed by collab's scripts/deps.sh while it installs servers; removed afterwards
-case "$1" in postgresql* | prometheus*) exit 101 ;; esac
+case "$1" in postgresql* | prometheus* | redis*) exit 101 ;; esac
 exit 0
 END
   fi
@@ -97,6 +97,6 @@ fi
 # If the lists cannot be refreshed, those of last time may still do; if they do not, the installation says so.
 as_root apt-get update || true
 case " ${missing[*]} " in
-  *" postgresql-15 "* | *" postgresql-15-pgtap "* | *" prometheus "*) install_server_quietly "${missing[@]}" ;;
+  *" postgresql-15 "* | *" postgresql-15-pgtap "* | *" prometheus "* | *" redis-server "*) install_server_quietly "${missing[@]}" ;;
   *) apt_install "${missing[@]}" ;;
 esac

@@ -674,6 +674,14 @@ COMMENT ON FUNCTION collab.verify_all() IS
 	'verify() of every document, and rows of documents that do not exist (doc_id is null)';
 REVOKE ALL ON FUNCTION collab.verify_all() FROM PUBLIC;
 
+-- === bus ===
+
+CREATE FUNCTION collab.bus_key() RETURNS bytea
+	AS 'MODULE_PATHNAME', 'bus_key' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION collab.bus_key() IS
+	'the key with which the proxies of this database seal what they tell each other: another one in every database, and after every promotion';
+REVOKE ALL ON FUNCTION collab.bus_key() FROM PUBLIC;
+
 -- === policies, dump, owner ===
 
 -- What collab--0.1.0.sql does for its tables. The owner is that of the tables that were there, so that what runs with his rights reaches these.

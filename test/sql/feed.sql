@@ -100,3 +100,6 @@ SELECT collab.submit('bomb', '[{"retain":16000,"attributes":{"k1":null,"k2":null
 SELECT kind, octet_length(op) > 60000000 AS large FROM collab.open_document('bomb', 'alice', 11, NULL, NULL, 0, 100);
 SELECT collab.drop_document('bomb');
 DROP FUNCTION json(bytea);
+
+-- the key of the bus: the same for all sessions of this database
+SELECT length(collab.bus_key()), collab.bus_key() = collab.bus_key() AS same, collab.bus_key() <> decode(repeat('00', 32), 'hex') AS random;

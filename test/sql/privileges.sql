@@ -22,6 +22,7 @@ SELECT * FROM collab.events_since('privileges', 0);
 SELECT * FROM collab.open_document('privileges', 'alice', 1, NULL, NULL, 0, 100);
 SELECT * FROM collab.fetch_events(ARRAY[:key], ARRAY[0], 10);
 SELECT * FROM collab.heads(ARRAY[:key]);
+SELECT collab.bus_key();
 SELECT collab.create_document('privileges-2');
 SELECT collab.create_document('privileges-2', '[]'::collab.delta);
 SELECT collab.submit('privileges', '[{"insert":"a"}]');
