@@ -260,9 +260,9 @@ on_connect(uv_connect_t *req, int status)
 static int
 bind_source(uv_tcp_t *tcp, const struct sockaddr *source)
 {
-	int			one = 1;
-	uv_os_fd_t	fd;
-	int			rc = uv_fileno((uv_handle_t *) tcp, &fd);
+	int		   one = 1;
+	uv_os_fd_t fd;
+	int		   rc = uv_fileno((uv_handle_t *) tcp, &fd);
 
 	if (rc == 0 && setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0)
 		rc = -errno;
