@@ -12,9 +12,7 @@
 
 #define RETRY_DRAIN_MS 1000
 #define RETRY_BUSY_MS 500
-#define DISCARD_FACTOR 8 /* a message this many times too large is not even read to its end */
 #define STALL_TIMEOUTS 2 /* timeout_ms that output may wait without any progress */
-#define KEEP_BYTES 4096	 /* a larger assembly buffer is given back */
 
 static void on_timer(WheelTimer *timer);
 static void set_timer(Client *client);
@@ -30,21 +28,38 @@ to_json(Proxy *proxy, const char *text, size_t bytes)
 	return util_strndup(proxy->scratch.data, proxy->scratch.size);
 }
 
+static char *
+append_text(char *at, const char *text, size_t bytes)
+{
+	memcpy(at, text, bytes);
+	at[bytes] = '\0';
+	return at + bytes + 1;
+}
+
+/* One piece of memory with what it will need as long as it lives: there are many, and most do nothing. */
 Client *
 client_create(Proxy *proxy, WsConn *conn, const char *doc_id, const char *user, size_t user_bytes)
 {
-	Client *client = util_alloc_zero(sizeof(*client));
+	Buf	   *json = &proxy->scratch;
+	size_t	doc_bytes = strlen(doc_id);
+	Client *client;
+	char   *at;
 
+	buf_clear(json);
+	buf_json_string(json, user, user_bytes);
+	client = util_alloc_zero(sizeof(*client) + user_bytes + json->size + doc_bytes + 3);
+	client->user = client->texts;
+	at = append_text(client->texts, user, user_bytes);
+	client->user_json = at;
+	at = append_text(at, json->data, json->size);
+	client->doc_id = at;
+	append_text(at, doc_id, doc_bytes);
 	client->proxy = proxy;
 	client->conn = conn;
 	client->state = CLIENT_CONNECTED;
-	client->doc_id = util_strdup(doc_id);
-	client->user = util_strndup(user, user_bytes);
-	client->user_json = to_json(proxy, user, user_bytes);
 	client->session = util_random();
 	client->position = -1;
 	list_init(&client->member);
-	buf_init(&client->partial, util_buffer_alloc);
 	wheel_timer_init(&client->timer, on_timer);
 	proxy->client_count++;
 	return client;
@@ -68,6 +83,8 @@ detach(Client *client)
 	if (client->in_flight != NULL)
 		client->in_flight->client = NULL;
 	client->in_flight = NULL;
+	assembly_free(client->assembly);
+	client->assembly = NULL;
 	frame_unref(client->late_error);
 	client->late_error = NULL;
 	client->heartbeat_due = false;
@@ -83,10 +100,6 @@ client_destroy(Client *client)
 	detach(client);
 	client->proxy->client_count--;
 	frame_queue_free(&client->queue);
-	buf_free(&client->partial);
-	free(client->doc_id);
-	free(client->user);
-	free(client->user_json);
 	free(client->name_json);
 	free(client->color_json);
 	free(client);
@@ -188,8 +201,8 @@ set_timer(Client *client)
 		 client->state == CLIENT_CONNECTED ? left_of(timeout, client->unopened_since, now) : UINT64_MAX,
 		 client->stalled_since != 0 ? left_of(STALL_TIMEOUTS * timeout, client->stalled_since, now)
 										: UINT64_MAX,
-		 client->partial_since != 0 ? left_of((uint64_t) config->message_timeout_ms, client->partial_since, now)
-										: UINT64_MAX,
+		 client->assembly != NULL ? left_of((uint64_t) config->message_timeout_ms, client->assembly->since, now)
+									  : UINT64_MAX,
 	 };
 	uint64_t next = left[0];
 
@@ -222,7 +235,7 @@ on_timer(WheelTimer *timer)
 		client_close(client, 4408, "too slow");
 		return;
 	}
-	if (client->partial_since != 0 && now - client->partial_since >= (uint64_t) config->message_timeout_ms)
+	if (client->assembly != NULL && now - client->assembly->since >= (uint64_t) config->message_timeout_ms)
 	{
 		client_close(client, 4408, "a message took too long");
 		return;
@@ -561,77 +574,67 @@ on_message(Client *client, const char *text, size_t bytes)
 /* ---- assembling messages ---- */
 
 static void
-on_too_large(Client *client)
+on_too_large(Client *client, const Buf *text)
 {
 	Proxy	   *proxy = client->proxy;
 	WireMessage ignored;
 
 	metrics_add(METRIC_LIMITED_MESSAGE, 1);
 	/* what was kept of it may tell the clock */
-	if (wire_parse(&proxy->parser, client->partial.data, client->partial.size, &ignored))
+	if (wire_parse(&proxy->parser, text->data, text->size, &ignored))
 		proxy->parser.error.is_op = false;
 	on_malformed(client, "OT005", "the message is larger than max_message_bytes");
 }
 
+/* The message is over, in one way or another. */
 static void
-reset_partial(Client *client)
+on_assembled(Client *client, AssemblyState state)
 {
-	if (client->partial.capacity > KEEP_BYTES)
-		buf_free(&client->partial);
-	else
-		buf_clear(&client->partial);
-	client->partial_bytes = 0;
-	client->fragments = 0;
-	client->discarding = false;
-	client->partial_since = 0;
-}
+	Assembly *assembly = client->assembly;
 
-/* Bounded in memory by max_message_bytes and in work by the bytes that came. */
-static void
-assemble(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared)
-{
-	const size_t max = (size_t) client->proxy->config.max_message_bytes;
-
-	if (client->partial_since == 0)
+	client->assembly = NULL;
+	switch (state)
 	{
-		client->partial_since = proxy_now(client->proxy);
-		set_timer(client);
+		case ASSEMBLY_INCOMPLETE:
+			break;
+		case ASSEMBLY_COMPLETE:
+			on_message(client, assembly->text.data, assembly->text.size);
+			break;
+		case ASSEMBLY_TOO_LARGE:
+			on_too_large(client, &assembly->text);
+			break;
+		case ASSEMBLY_ENDLESS:
+			metrics_add(METRIC_LIMITED_MESSAGE, 1);
+			client_fail(client, "OT005", "the message is larger than max_message_bytes", 1009);
+			break;
+		case ASSEMBLY_TOO_MANY_CUTS:
+			client_fail(client, "OT008", "the message is cut into too many frames", 4400);
+			break;
 	}
-	client->partial_bytes += bytes;
-	if (frame_end && ++client->fragments > client->proxy->config.max_fragments)
-	{
-		client_fail(client, "OT008", "the message is cut into too many frames", 4400);
-		return;
-	}
-	if (client->partial_bytes > max * DISCARD_FACTOR || declared > max * DISCARD_FACTOR)
-	{
-		metrics_add(METRIC_LIMITED_MESSAGE, 1);
-		client_fail(client, "OT005", "the message is larger than max_message_bytes", 1009);
-		return;
-	}
-	if (client->partial_bytes > max)
-		client->discarding = true;
-	else
-		buf_bytes(&client->partial, data, bytes);
-	if (!last)
-		return;
-	if (client->discarding)
-		on_too_large(client);
-	else
-		on_message(client, client->partial.data, client->partial.size);
-	reset_partial(client);
+	assembly_free(assembly);
 }
 
 void
 client_receive(Client *client, const char *data, size_t bytes, bool frame_end, bool last, uint64_t declared)
 {
+	AssemblyState state;
+
 	if (client->state == CLIENT_CLOSED)
 		return;
 	client->last_received = proxy_now(client->proxy);
-	if (last && client->partial_bytes == 0 && client->fragments == 0)
+	if (last && client->assembly == NULL)
+	{
 		on_message(client, data, bytes);
-	else
-		assemble(client, data, bytes, frame_end, last, declared);
+		return;
+	}
+	if (client->assembly == NULL)
+	{
+		client->assembly = assembly_begin(client->last_received);
+		set_timer(client);
+	}
+	state = assembly_add(client->assembly, &client->proxy->config, data, bytes, frame_end, last, declared);
+	if (state != ASSEMBLY_INCOMPLETE)
+		on_assembled(client, state);
 }
 
 void

@@ -2,6 +2,7 @@
 #ifndef COLLAB_PROXY_CLIENT_H
 #define COLLAB_PROXY_CLIENT_H
 
+#include "assembly.h"
 #include "frame.h"
 #include "proxy.h"
 #include "ws.h"
@@ -26,9 +27,9 @@ struct Client
 	ClientState state;
 	Room	   *room;	/* from `open` on */
 	List		member; /* in room->members */
-	char	   *doc_id;
-	char	   *user;
-	char	   *user_json;
+	const char *user;	/* these three stand in `texts` */
+	const char *user_json;
+	const char *doc_id;
 	char	   *name_json;	/* or NULL */
 	char	   *color_json; /* or NULL */
 	uint64_t	session;
@@ -42,12 +43,7 @@ struct Client
 	bool	   heartbeat_due; /* an answer to the client's heartbeat */
 	bool	   leaving;		  /* was told to go elsewhere; closed as soon as nothing of it is in flight */
 
-	/* in */
-	Buf		 partial; /* a message that came in several pieces */
-	size_t	 partial_bytes;
-	int64_t	 fragments;
-	bool	 discarding;	/* too large: the rest is read over */
-	uint64_t partial_since; /* 0: no message is half here */
+	Assembly *assembly; /* a message that is half here; NULL: none is */
 
 	/* the operation in flight, and the clocks used */
 	Message *in_flight;
@@ -69,6 +65,8 @@ struct Client
 	uint64_t   last_sent;
 	uint64_t   unopened_since; /* while in CLIENT_CONNECTED */
 	uint64_t   stalled_since;  /* when output began to wait; 0: it does not */
+
+	char texts[];
 };
 
 /* ---- called by ws ---- */

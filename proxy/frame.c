@@ -158,5 +158,8 @@ frame_queue_fill(FrameQueue *queue, char *out, size_t capacity)
 		if (part == left)
 			frame_unref(pop(queue));
 	}
+	/* most sockets wait for nothing most of the time */
+	if (queue->count == 0)
+		frame_queue_free(queue);
 	return used;
 }

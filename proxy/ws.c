@@ -17,7 +17,7 @@
 #include "limits.h"
 #include "log.h"
 
-#define RX_BYTES 1024	   /* per connection; longer frames come in pieces */
+#define RX_BYTES 256	   /* per connection; longer frames come in pieces */
 #define TX_BYTES 65536	   /* most that one write takes */
 #define HEADER_BYTES 16384 /* of a handshake */
 #define REFUSE_MARGIN 256  /* beyond the limit so many more are told 503, others just closed */
