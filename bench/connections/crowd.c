@@ -47,24 +47,27 @@ print_state(const char *after)
 {
 	Tally *tally = &crowd.tally;
 
-	printf("{\"seconds\":%.3f,\"after\":\"%s\",\"here\":%d,\"connecting\":%d,\"waiting\":%d,\"opened\":%llu,"
-		   "\"lost\":%llu,\"refused\":%llu,\"left\":%llu,\"errors\":%llu,\"retries\":%llu,\"beats\":%llu,"
-		   "\"answered\":%llu,\"missed\":%llu,\"beat_p50_ms\":%.3f,\"beat_p99_ms\":%.3f,\"acked\":%llu,"
-		   "\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,\"delivered\":%llu,\"propagation_p50_ms\":%.3f,"
-		   "\"propagation_p99_ms\":%.3f,\"cursors\":%llu,\"opening_p50_ms\":%.3f,\"opening_p99_ms\":%.3f,"
-		   "\"cpu_seconds\":%.3f}\n",
-		   (double) (uv_hrtime() - started) / 1e9, after, crowd.here, crowd.connecting, crowd.waiting,
-		   (unsigned long long) tally->opened, (unsigned long long) tally->lost,
-		   (unsigned long long) tally->refused, (unsigned long long) tally->left,
-		   (unsigned long long) tally->errors, (unsigned long long) tally->retries,
-		   (unsigned long long) tally->beats, (unsigned long long) tally->answered,
-		   (unsigned long long) tally->missed, samples_quantile_ms(&tally->beat, 0.5),
-		   samples_quantile_ms(&tally->beat, 0.99), (unsigned long long) tally->acked,
-		   samples_quantile_ms(&tally->ack, 0.5), samples_quantile_ms(&tally->ack, 0.99),
-		   (unsigned long long) tally->delivered, samples_quantile_ms(&tally->propagation, 0.5),
-		   samples_quantile_ms(&tally->propagation, 0.99), (unsigned long long) tally->cursors,
-		   samples_quantile_ms(&tally->opening, 0.5), samples_quantile_ms(&tally->opening, 0.99),
-		   cpu_seconds());
+	printf(
+		"{\"seconds\":%.3f,\"after\":\"%s\",\"here\":%d,\"connecting\":%d,\"waiting\":%d,\"opened\":%llu,"
+		"\"lost\":%llu,\"refused\":%llu,\"left\":%llu,\"errors\":%llu,\"retries\":%llu,\"beats\":%llu,"
+		"\"answered\":%llu,\"missed\":%llu,\"beat_p50_ms\":%.3f,\"beat_p99_ms\":%.3f,\"acked\":%llu,"
+		"\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,\"delivered\":%llu,\"propagation_p50_ms\":%.3f,"
+		"\"propagation_p99_ms\":%.3f,\"cursors\":%llu,\"opening_p50_ms\":%.3f,\"opening_p99_ms\":%.3f,"
+		"\"away_p50_ms\":%.3f,\"away_p99_ms\":%.3f,\"away_last_ms\":%.3f,\"full_at\":%.3f,\"cpu_seconds\":%.3f}\n",
+		(double) (uv_hrtime() - started) / 1e9, after, crowd.here, crowd.connecting, crowd.waiting,
+		(unsigned long long) tally->opened, (unsigned long long) tally->lost,
+		(unsigned long long) tally->refused, (unsigned long long) tally->left,
+		(unsigned long long) tally->errors, (unsigned long long) tally->retries,
+		(unsigned long long) tally->beats, (unsigned long long) tally->answered,
+		(unsigned long long) tally->missed, samples_quantile_ms(&tally->beat, 0.5),
+		samples_quantile_ms(&tally->beat, 0.99), (unsigned long long) tally->acked,
+		samples_quantile_ms(&tally->ack, 0.5), samples_quantile_ms(&tally->ack, 0.99),
+		(unsigned long long) tally->delivered, samples_quantile_ms(&tally->propagation, 0.5),
+		samples_quantile_ms(&tally->propagation, 0.99), (unsigned long long) tally->cursors,
+		samples_quantile_ms(&tally->opening, 0.5), samples_quantile_ms(&tally->opening, 0.99),
+		samples_quantile_ms(&tally->away, 0.5), samples_quantile_ms(&tally->away, 0.99),
+		samples_quantile_ms(&tally->away, 1),
+		tally->full_at == 0 ? 0 : (double) (tally->full_at - started) / 1e9, cpu_seconds());
 	fflush(stdout);
 }
 
@@ -77,6 +80,7 @@ reset(void)
 	samples_free(&crowd.tally.ack);
 	samples_free(&crowd.tally.propagation);
 	samples_free(&crowd.tally.opening);
+	samples_free(&crowd.tally.away);
 	memset(&crowd.tally, 0, sizeof crowd.tally);
 }
 

@@ -150,6 +150,10 @@ arrive(Person *person)
 	crowd->connecting--;
 	crowd->here++;
 	crowd->tally.opened++;
+	crowd->tally.full_at = uv_hrtime();
+	if (person->lost_at != 0)
+		samples_add(&crowd->tally.away, crowd->tally.full_at - person->lost_at);
+	person->lost_at = 0;
 	samples_add(&crowd->tally.opening, uv_hrtime() - person->sent_at);
 }
 
@@ -222,7 +226,10 @@ on_close(WsClient *ws, int code, const char *why)
 	Tally  *tally = &person->crowd->tally;
 
 	if (person->state == PERSON_HERE)
+	{
 		tally->lost++;
+		person->lost_at = uv_hrtime();
+	}
 	else
 		tally->refused++;
 	if (tally->lost + tally->refused == 1)
@@ -274,6 +281,7 @@ person_go(Person *person, bool back)
 	if (connected)
 	{
 		person->crowd->tally.left++;
+		person->lost_at = 0;
 		ws_close(&person->ws);
 	}
 	person->state = back ? PERSON_WAITING : PERSON_AWAY;

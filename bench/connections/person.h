@@ -22,7 +22,8 @@ typedef struct Person
 	PersonState state;
 	int			number;
 	int			failures; /* in a row */
-	uint64_t	again_at; /* while waiting: not before; nanoseconds */
+	uint64_t	lost_at;  /* nanoseconds; 0: it was not */
+	uint64_t	again_at; /* while waiting: not before */
 	char		path[96];
 	int64_t		clock;
 	int64_t		version;
@@ -39,7 +40,9 @@ typedef struct Tally
 	uint64_t opened, lost, refused, errors, retries;
 	uint64_t beats, answered, missed;
 	uint64_t acked, delivered, cursors, left;
+	uint64_t full_at; /* when the last one came */
 	Samples	 beat, ack, propagation, opening;
+	Samples	 away; /* from the loss of a connection to the end of opening the next */
 } Tally;
 
 struct Crowd

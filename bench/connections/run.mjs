@@ -97,11 +97,10 @@ function memory(what, base) {
 }
 
 async function open(base) {
-  const begun = Date.now();
-  await crowd.come();
-  await everybody('opening');
-  const state = await crowd.tell('');
-  report(name('opened per second'), SIZE / ((Date.now() - begun) / 1000), '/s');
+  await crowd.tell('reset');
+  const { seconds } = await crowd.come();
+  const state = await everybody('opening');
+  report(name('opened per second'), SIZE / (state.full_at - seconds), '/s');
   report(name('opening, p99'), state.opening_p99_ms, 'ms');
   await sleep(2000);
   memory('idle', base);
@@ -149,22 +148,21 @@ async function storm() {
   const away = openFiles(victim) - 40;
   await crowd.tell('reset');
   const begun = Date.now();
-  let back = null;
   let peak = 0;
   let last = { calls: calls(), at: begun };
   process.kill(victim, 'SIGKILL');
-  const lost = await crowd.until((state) => state.lost > away / 2, { what: 'the loss is noticed' });
-  while (back === null) {
-    const state = await crowd.tell('');
+  let state = await crowd.until((now) => now.lost > away / 2, { what: 'the loss is noticed' });
+  while (state.here < SIZE) {
+    state = await crowd.tell('');
     const now = { calls: calls(), at: Date.now() };
     peak = Math.max(peak, (now.calls - last.calls) / (now.at - last.at) * 1000);
     last = now;
-    if (state.here >= SIZE - lost.lost * 0.01) back = (now.at - begun) / 1000;
+    progress('storm', pids.filter((pid) => pid !== victim))(state);
     if (now.at - begun > 120000) throw new Error(`the storm does not end: ${JSON.stringify(state)}`);
   }
-  const state = await everybody('after the storm', { each: () => {} });
-  report(name(`killed worker's clients`), lost.lost, '');
-  report(name('99 % of them back after'), back, 's');
+  report(name(`killed worker's clients`), state.lost, '');
+  report(name('99 % of them back after'), state.away_p99_ms / 1000, 's');
+  report(name('the last of them back after'), state.away_last_ms / 1000, 's');
   report(name('database statements per second at most, meanwhile'), peak, '/s');
   report(name('refused meanwhile'), state.refused, '');
   pids = (await ready()).map(({ pid }) => pid);

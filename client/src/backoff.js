@@ -1,4 +1,7 @@
-/* How long to wait before the next connection: 1, 2, 4 … 30 s, plus up to half of it by chance. */
+/*
+ * How long to wait before the next connection: 1, 2, 4 … 30 s, by chance up to half of it less or more. When a server ends, all its
+ * clients start to count at the same moment: this is what spreads their return.
+ */
 
 export class Backoff {
   constructor({ min = 1000, max = 30_000 } = {}, random = Math.random) {
@@ -14,7 +17,7 @@ export class Backoff {
     const delay = soon && this.failures === 0
       ? 0 : Math.min(this.max, this.min * 2 ** Math.min(this.failures, 20));
     this.failures += 1;
-    return Math.round(delay * (1 + this.random() / 2));
+    return Math.round(delay * (0.5 + this.random()));
   }
 
   /* The two sides disagreed: a connection that opens well does not mean that it will not happen again. */
