@@ -102,6 +102,20 @@
 	ROW(READERS_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"reader\",state=\"down\"", NULL)                        \
 	ROW(LISTENER_UP, TOTAL, "collab_db_pool_connections", "pool=\"listener\",state=\"up\"", NULL)                         \
 	ROW(LISTENER_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"listener\",state=\"down\"", NULL)                     \
+	ROW(REMOTE_MEMBERS, LEVEL, "collab_remote_members", "",                                                               \
+		"Members of open documents that are connected to other proxies, as this worker knows of them.")                   \
+	ROW(EXCHANGE_PEERS, LEVEL, "collab_exchange_peers", "",                                                               \
+		"Other proxies (workers of this one included) that this worker hears of.")                                        \
+	ROW(EXCHANGE_OUT, COUNTER, "collab_exchange_batches_total", "direction=\"out\"",                                      \
+		"Batches of presence and cursors from and to other proxies.")                                                     \
+	ROW(EXCHANGE_IN, COUNTER, "collab_exchange_batches_total", "direction=\"in\"", NULL)                                  \
+	ROW(EXCHANGE_OUT_BYTES, COUNTER, "collab_exchange_bytes_total", "direction=\"out\"",                                  \
+		"Bytes of these batches.")                                                                                        \
+	ROW(EXCHANGE_IN_BYTES, COUNTER, "collab_exchange_bytes_total", "direction=\"in\"", NULL)                              \
+	ROW(EXCHANGE_UNSENT, COUNTER, "collab_exchange_lost_total", "reason=\"unsent\"",                                      \
+		"Batches that could not be sent, were not understood, or times that batches were missed.")                        \
+	ROW(EXCHANGE_MALFORMED, COUNTER, "collab_exchange_lost_total", "reason=\"malformed\"", NULL)                          \
+	ROW(EXCHANGE_MISSED, COUNTER, "collab_exchange_lost_total", "reason=\"missed\"", NULL)                                \
 	ROW(DB_RECONNECTS, COUNTER, "collab_db_reconnects_total", "",                                                         \
 		"Connections to the database that were made again after they had been lost.")                                     \
 	ROW(DB_FAILURES, COUNTER, "collab_db_connect_failures_total", "",                                                     \

@@ -1,6 +1,9 @@
 /* presence.c - who is in a room and where their cursors are. Never touches the database. */
 #include "presence.h"
 
+#include "exchange.h"
+#include "remote.h"
+
 #define HEAD_LITERAL(out, text) buf_bytes(out, text, sizeof(text) - 1)
 
 static void on_timer(WheelTimer *timer);
@@ -10,18 +13,21 @@ presence_init(Room *room)
 {
 	wheel_timer_init(&room->presence_timer, on_timer);
 	buf_init(&room->leaves, util_buffer_alloc);
+	list_init(&room->remotes);
+	list_init(&room->state);
 }
 
 void
 presence_free(Room *room)
 {
+	exchange_forget(room);
 	wheel_cancel(&room->proxy->wheel, &room->presence_timer);
 	buf_free(&room->leaves);
 }
 
 /* Sends soon, but not sooner than the interval after the last time. */
-static void
-schedule(Room *room)
+void
+presence_changed(Room *room)
 {
 	uint64_t now = proxy_now(room->proxy);
 	uint64_t next = room->presence_sent + (uint64_t) room->proxy->config.presence_ms;
@@ -35,7 +41,16 @@ presence_join(Room *room, Client *client)
 {
 	client->greeted = false;
 	client->announced = false;
-	schedule(room);
+	presence_changed(room);
+}
+
+void
+presence_gone(Room *room, uint64_t session)
+{
+	if (room->leaves.size > 0)
+		buf_char(&room->leaves, ',');
+	wire_leave(&room->leaves, session);
+	presence_changed(room);
 }
 
 void
@@ -43,10 +58,8 @@ presence_leave(Room *room, Client *client)
 {
 	if (!client->announced)
 		return;
-	if (room->leaves.size > 0)
-		buf_char(&room->leaves, ',');
-	wire_leave(&room->leaves, client->session);
-	schedule(room);
+	presence_gone(room, client->session);
+	exchange_leave_room(room, client);
 }
 
 void
@@ -60,7 +73,7 @@ presence_cursor(Room *room, Client *client, const WireMessage *message)
 	client->cursor.selection[1] = message->selection[1];
 	client->has_cursor = true;
 	client->cursor_changed = true;
-	schedule(room);
+	presence_changed(room);
 }
 
 /* ---- sending ---- */
@@ -79,34 +92,43 @@ separate(Buf *out, const char *member, bool *first)
 	*first = false;
 }
 
-/* Everybody and every cursor, or what is new. NULL when that is nothing. */
-static Frame *
-build(Room *room, bool everything)
+/* Everybody, or who is new. False: nobody. */
+static bool
+add_joins(Buf *out, const Room *room, bool everything)
 {
-	Buf	 *out = &room->proxy->scratch;
+	bool  none = true;
 	List *node;
-	bool  no_joins = true;
-	bool  no_cursors = true;
 
-	buf_clear(out);
-	HEAD_LITERAL(out, WIRE_PRESENCE_HEAD);
 	list_each(node, &room->members)
 	{
 		const Client *client = container_of(node, Client, member);
 
 		if (client->state != CLIENT_LIVE || (!everything && client->announced))
 			continue;
-		separate(out, "join", &no_joins);
+		separate(out, "join", &none);
 		wire_join(out, client->session, client->user_json, client->name_json, client->color_json);
 	}
-	if (!no_joins)
-		buf_char(out, ']');
-	if (!everything && room->leaves.size > 0)
+	list_each(node, &room->remotes)
 	{
-		HEAD_LITERAL(out, ",\"leave\":[");
-		buf_bytes(out, room->leaves.data, room->leaves.size);
-		buf_char(out, ']');
+		const Remote *remote = container_of(node, Remote, in_room);
+
+		if (!everything && remote->announced)
+			continue;
+		separate(out, "join", &none);
+		wire_join(out, remote->session, remote->user_json, remote->name_json, remote->color_json);
 	}
+	if (!none)
+		buf_char(out, ']');
+	return !none;
+}
+
+/* Every cursor, or those that moved. False: none. */
+static bool
+add_cursors(Buf *out, const Room *room, bool everything)
+{
+	bool  none = true;
+	List *node;
+
 	list_each(node, &room->members)
 	{
 		const Client *client = container_of(node, Client, member);
@@ -114,15 +136,77 @@ build(Room *room, bool everything)
 
 		if (client->state != CLIENT_LIVE || !client->has_cursor || !wanted)
 			continue;
-		separate(out, "cursors", &no_cursors);
+		separate(out, "cursors", &none);
 		wire_cursor(out, client->session, client->user_json, &client->cursor);
 	}
-	if (!no_cursors)
+	list_each(node, &room->remotes)
+	{
+		const Remote *remote = container_of(node, Remote, in_room);
+		bool		  wanted = everything ? remote->cursor.shown : remote->cursor_changed;
+
+		if (!remote->has_cursor || !wanted)
+			continue;
+		separate(out, "cursors", &none);
+		wire_cursor(out, remote->session, remote->user_json, &remote->cursor);
+	}
+	if (!none)
 		buf_char(out, ']');
+	return !none;
+}
+
+/* Everybody and every cursor, or what is new. NULL when that is nothing. */
+static Frame *
+build(Room *room, bool everything)
+{
+	Buf *out = &room->proxy->scratch;
+	bool leaves = !everything && room->leaves.size > 0;
+	bool joins;
+	bool cursors;
+
+	buf_clear(out);
+	HEAD_LITERAL(out, WIRE_PRESENCE_HEAD);
+	joins = add_joins(out, room, everything);
+	if (leaves)
+	{
+		HEAD_LITERAL(out, ",\"leave\":[");
+		buf_bytes(out, room->leaves.data, room->leaves.size);
+		buf_char(out, ']');
+	}
+	cursors = add_cursors(out, room, everything);
 	HEAD_LITERAL(out, WIRE_PRESENCE_TAIL);
-	if (no_joins && no_cursors && (everything || room->leaves.size == 0))
+	if (!joins && !cursors && !leaves)
 		return NULL;
 	return frame_create(out, !everything); /* the first list belongs to the answer to `open` */
+}
+
+/* From now on everybody knows of it, other proxies included. */
+static void
+announce(Room *room)
+{
+	List *node;
+
+	list_each(node, &room->members)
+	{
+		Client *client = container_of(node, Client, member);
+
+		if (client->state != CLIENT_LIVE)
+			continue;
+		if (!client->announced)
+		{
+			client->announced = true;
+			exchange_join(room, client);
+		}
+		else if (client->cursor_changed)
+			exchange_cursor(room, client);
+		client->cursor_changed = false;
+	}
+	list_each(node, &room->remotes)
+	{
+		Remote *remote = container_of(node, Remote, in_room);
+
+		remote->announced = true;
+		remote->cursor_changed = false;
+	}
 }
 
 /* Those who came since the last time get the whole list, the others what is new. Both are built once for all. */
@@ -139,15 +223,12 @@ on_timer(WheelTimer *timer)
 	buf_clear(&room->leaves);
 	list_each(node, &room->members)
 	{
-		Client *client = container_of(node, Client, member);
+		const Client *client = container_of(node, Client, member);
 
-		if (client->state != CLIENT_LIVE)
-			continue;
-		client->announced = true;
-		client->cursor_changed = false;
-		if (!client->greeted && everybody == NULL)
+		if (client->state == CLIENT_LIVE && !client->greeted && everybody == NULL)
 			everybody = build(room, true);
 	}
+	announce(room);
 	room_hold(room);
 	list_each_safe(node, after, &room->members)
 	{

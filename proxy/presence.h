@@ -8,6 +8,9 @@ void presence_init(Room *room);
 void presence_free(Room *room);
 void presence_join(Room *room, Client *client);
 void presence_leave(Room *room, Client *client);
+/* A member elsewhere came or moved its cursor; one that the members here know of left. */
+void presence_changed(Room *room);
+void presence_gone(Room *room, uint64_t session);
 /* Only the latest cursor of a session goes out. */
 void presence_cursor(Room *room, Client *client, const WireMessage *message);
 

@@ -38,6 +38,7 @@ typedef struct Proxy
 	Loader	  *loader;
 	Listener  *listener;
 	Bus		  *bus;	  /* NULL: none */
+	Exchange  *exchange;
 	uint64_t   clock; /* of proxy_clock(); 0: not looked at yet */
 	int64_t	   client_count;
 	Slot	  *slot;	 /* where this process shows what it does */

@@ -72,6 +72,12 @@ struct Room
 	uint64_t   presence_sent;
 	bool	   presence_changed;
 	Buf		   leaves; /* sessions, as elements of `leave` */
+
+	/* members of other proxies (exchange) */
+	List remotes;
+	int	 remote_count;
+	int	 present; /* members here that others may know of */
+	List state;	  /* in the exchange's list of rooms that were asked for theirs */
 };
 
 /* Called by the table when it makes and frees a room. */

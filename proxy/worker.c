@@ -10,6 +10,7 @@
 #include "accept.h"
 #include "bus.h"
 #include "client.h"
+#include "exchange.h"
 #include "lane.h"
 #include "listen.h"
 #include "listener.h"
@@ -262,6 +263,7 @@ start(Worker *worker)
 	proxy->ws = ws_create(proxy, listen_fd);
 	if (proxy->ws == NULL)
 		return false;
+	proxy->exchange = exchange_create(proxy);
 	proxy->rooms = rooms_create(proxy);
 	proxy->bus = bus_create(proxy);
 	proxy->lanes = lanes_create(proxy);
@@ -294,11 +296,13 @@ finish(Worker *worker)
 	pulse_stop(worker->pulse);
 	admin_stop(worker->admin);
 	ws_shutdown(proxy->ws);
+	exchange_leave(proxy->exchange);
 	lanes_destroy(proxy->lanes);
 	loader_destroy(proxy->loader);
 	listener_destroy(proxy->listener);
 	rooms_destroy(proxy->rooms);
 	bus_destroy(proxy->bus);
+	exchange_destroy(proxy->exchange);
 	wheel_cancel(&proxy->wheel, &worker->deadline);
 	wheel_cancel(&proxy->wheel, &worker->send_away);
 	uv_close((uv_handle_t *) &worker->prepare, NULL);
