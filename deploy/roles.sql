@@ -100,7 +100,9 @@ GRANT EXECUTE ON FUNCTION
 	collab.open_document(text, text, bigint, bigint, bigint, integer, integer),
 	collab.fetch_events(bigint[], bigint[], integer),
 	collab.heads(bigint[]),
-	collab.bus_key()
+	collab.bus_key(),
+	collab.presence_send(bigint, bytea),
+	collab.presence_receive(bigint, bigint, integer)
 TO collab_proxy;
 
 GRANT EXECUTE ON FUNCTION

@@ -4,6 +4,7 @@
 #include "fmgr.h"
 
 #include "guc.h"
+#include "presence_ring.h"
 #include "slots.h"
 
 PG_MODULE_MAGIC;
@@ -15,4 +16,5 @@ _PG_init(void)
 {
 	guc_init();
 	slots_init();
+	presence_ring_init();
 }

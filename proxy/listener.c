@@ -452,3 +452,9 @@ listener_idle(const Listener *listener)
 {
 	return !listener->fetching && list_empty(&listener->fetch);
 }
+
+Pg *
+listener_pg(Listener *listener)
+{
+	return listener->pg;
+}

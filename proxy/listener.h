@@ -2,6 +2,7 @@
 #ifndef COLLAB_PROXY_LISTENER_H
 #define COLLAB_PROXY_LISTENER_H
 
+#include "pg.h"
 #include "proxy.h"
 
 Listener *listener_create(Proxy *proxy);
@@ -16,5 +17,7 @@ void listener_turn_end(Listener *listener);
 /* No room waits for events that are known to exist. */
 bool listener_idle(const Listener *listener);
 bool listener_up(const Listener *listener);
+/* Its connection, for short statements of others. */
+Pg *listener_pg(Listener *listener);
 
 #endif

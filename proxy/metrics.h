@@ -102,6 +102,8 @@
 	ROW(READERS_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"reader\",state=\"down\"", NULL)                        \
 	ROW(LISTENER_UP, TOTAL, "collab_db_pool_connections", "pool=\"listener\",state=\"up\"", NULL)                         \
 	ROW(LISTENER_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"listener\",state=\"down\"", NULL)                     \
+	ROW(PRESENCE_UP, TOTAL, "collab_db_pool_connections", "pool=\"presence\",state=\"up\"", NULL)                         \
+	ROW(PRESENCE_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"presence\",state=\"down\"", NULL)                     \
 	ROW(REMOTE_MEMBERS, LEVEL, "collab_remote_members", "",                                                               \
 		"Members of open documents that are connected to other proxies, as this worker knows of them.")                   \
 	ROW(EXCHANGE_PEERS, LEVEL, "collab_exchange_peers", "",                                                               \

@@ -509,12 +509,14 @@ pg_in_flight(const Pg *pg)
 	return pg->in_flight;
 }
 
-bool
-pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
+/* statement: of the set-up; -1: `sql`. */
+static bool
+send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgDone done, void *ctx)
 {
 	const char *values[PG_MAX_PARAMS];
 	int			formats[PG_MAX_PARAMS];
 	PgRequest  *request;
+	int			sent;
 
 	if (!pg_is_up(pg))
 		return false;
@@ -523,9 +525,12 @@ pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
 		values[i] = params->lengths[i] < 0 ? NULL : params->data.data + params->offsets[i];
 		formats[i] = 1;
 	}
-	if (PQsendQueryPrepared(pg->conn, pg->setup->statements[statement].name, params->count, values,
-							params->lengths, formats, 1) != 1 ||
-		PQpipelineSync(pg->conn) != 1)
+	if (statement >= 0)
+		sent = PQsendQueryPrepared(pg->conn, pg->setup->statements[statement].name, params->count, values,
+								   params->lengths, formats, 1);
+	else
+		sent = PQsendQueryParams(pg->conn, sql, params->count, NULL, values, params->lengths, formats, 1);
+	if (sent != 1 || PQpipelineSync(pg->conn) != 1)
 	{
 		mark_broken(pg);
 		return false;
@@ -539,6 +544,18 @@ pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
 	if (!flush(pg))
 		mark_broken(pg);
 	return true;
+}
+
+bool
+pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
+{
+	return send_request(pg, statement, NULL, params, done, ctx);
+}
+
+bool
+pg_send_sql(Pg *pg, const char *sql, const PgParams *params, PgDone done, void *ctx)
+{
+	return send_request(pg, -1, sql, params, done, ctx);
 }
 
 /* ---- results ---- */

@@ -62,6 +62,8 @@ int	 pg_in_flight(const Pg *pg);
 
 /* False when the connection is not up. The parameters are copied. */
 bool pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;
+/* The same for what is not prepared: a database that cannot run it is good for the rest. */
+bool pg_send_sql(Pg *pg, const char *sql, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;
 
 /* ---- results: binary ---- */
 

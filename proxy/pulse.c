@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bus.h"
+#include "exchange_pg.h"
 #include "frame.h"
 #include "lane.h"
 #include "listener.h"
@@ -55,6 +56,7 @@ take_database(const Proxy *proxy)
 	set_pool(METRIC_READERS_UP, METRIC_READERS_DOWN, readers, config->readers);
 	set_pool(METRIC_LISTENER_UP, METRIC_LISTENER_DOWN, listener, 1);
 	metrics_set(METRIC_REDIS_UP, bus_up(proxy->bus) ? 1 : 0);
+	set_pool(METRIC_PRESENCE_UP, METRIC_PRESENCE_DOWN, exchange_pg_up(proxy->exchange_pg) ? 1 : 0, 1);
 	metrics_set(METRIC_DURABLE, lanes_durable(proxy->lanes) ? 1 : 0);
 }
 

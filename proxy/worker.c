@@ -11,6 +11,7 @@
 #include "bus.h"
 #include "client.h"
 #include "exchange.h"
+#include "exchange_pg.h"
 #include "lane.h"
 #include "listen.h"
 #include "listener.h"
@@ -269,6 +270,7 @@ start(Worker *worker)
 	proxy->lanes = lanes_create(proxy);
 	proxy->loader = loader_create(proxy);
 	proxy->listener = listener_create(proxy);
+	proxy->exchange_pg = exchange_pg_create(proxy);
 	worker->pulse = pulse_create(proxy, proxy->slot);
 	uv_prepare_init(&proxy->loop, &worker->prepare);
 	worker->prepare.data = worker;
@@ -300,6 +302,7 @@ finish(Worker *worker)
 	lanes_destroy(proxy->lanes);
 	loader_destroy(proxy->loader);
 	listener_destroy(proxy->listener);
+	exchange_pg_destroy(proxy->exchange_pg);
 	rooms_destroy(proxy->rooms);
 	bus_destroy(proxy->bus);
 	exchange_destroy(proxy->exchange);

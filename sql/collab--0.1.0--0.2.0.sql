@@ -682,6 +682,23 @@ COMMENT ON FUNCTION collab.bus_key() IS
 	'the key with which the proxies of this database seal what they tell each other: another one in every database, and after every promotion';
 REVOKE ALL ON FUNCTION collab.bus_key() FROM PUBLIC;
 
+-- === presence ===
+
+-- For proxies alone: who may send could show people who are not there. Volatile: what they read and write lies in memory.
+
+CREATE FUNCTION collab.presence_send(sender bigint, batch bytea) RETURNS void
+	AS 'MODULE_PATHNAME', 'presence_send' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10;
+COMMENT ON FUNCTION collab.presence_send(bigint, bytea) IS
+	'sends a batch to all who receive in this database, through the server''s memory; it is stored nowhere';
+REVOKE ALL ON FUNCTION collab.presence_send(bigint, bytea) FROM PUBLIC;
+
+CREATE FUNCTION collab.presence_receive(receiver bigint, since bigint, wait_ms integer)
+	RETURNS TABLE (next bigint, overrun boolean, batch bytea)
+	AS 'MODULE_PATHNAME', 'presence_receive' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION collab.presence_receive(bigint, bigint, integer) IS
+	'the batches of others since that place, and where to go on; waits for one so long; overrun: that place is not kept, begin at next';
+REVOKE ALL ON FUNCTION collab.presence_receive(bigint, bigint, integer) FROM PUBLIC;
+
 -- === policies, dump, owner ===
 
 -- What collab--0.1.0.sql does for its tables. The owner is that of the tables that were there, so that what runs with his rights reaches these.
