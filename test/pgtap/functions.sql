@@ -99,6 +99,8 @@ INSERT INTO expected VALUES
 	('verify_all()', 'TABLE(doc_id text, part text, version bigint, problem text)', 'f', 's', 'u', false, false),
 	('open_document(doc_id text, user_id text, site bigint, last_version bigint, last_event bigint, pending integer, max_events integer)', 'TABLE(kind text, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea, reason text, head bigint)', 'f', 's', 's', false, false),
 	('fetch_events(keys bigint[], after bigint[], max_events integer)', 'TABLE(key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea)', 'f', 's', 's', true, false),
+	('presence_send(sender bigint, batch bytea)', 'void', 'f', 'v', 'u', true, false),
+	('presence_receive(receiver bigint, since bigint, wait_ms integer)', 'TABLE(next bigint, overrun boolean, batch bytea)', 'f', 'v', 'u', true, false),
 	('bus_key()', 'bytea', 'f', 's', 'r', false, false),
 	-- searching, workers
 	('search(query tsquery, max_results integer DEFAULT 100)', 'TABLE(doc_id text, version bigint, rank real, body text)', 'f', 's', 'r', false, false),
