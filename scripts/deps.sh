@@ -6,7 +6,7 @@
 build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libhiredis-dev libcurl4-openssl-dev libssl-dev"
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev openssl clang libclang-rt-14-dev clang-format-14 shellcheck git
-  libtap-parser-sourcehandler-pgtap-perl chromium prometheus redis-server strace"
+  libtap-parser-sourcehandler-pgtap-perl chromium haproxy nginx-light prometheus redis-server strace"
 bench="libjansson-dev"
 # With PG_CONFIG the server is somebody else's business.
 if [ -z "${PG_CONFIG:-}" ]; then
@@ -29,25 +29,26 @@ installed()
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Of the package prometheus the tests use promtool, of redis-server the program; no service is to run because of them.
-#
-# Installing Debian's server package creates a cluster named main and starts every cluster there is. This project
-# brings its own and leaves the others alone, so while the package is installed both are switched off.
-install_server_quietly()
+# Installing Debian's server package creates a cluster named main and starts every cluster there is. This project brings its own and
+# leaves the others alone, so while packages are installed both are switched off.
+no_new_cluster()
 {
   installed postgresql-common || apt_install postgresql-common
-  trap restore_server_settings EXIT
   as_root cp -p "$createcluster" "$createcluster.before-collab"
   echo "create_main_cluster = false" | as_root tee -a "$createcluster" >/dev/null
-  if [ ! -e "$policy" ]; then
-    as_root install -m 755 /dev/stdin "$policy" <<'END'
+}
+
+# The tests start balancers and redis-server themselves, and of the package prometheus they use promtool: no service is to run because
+# of these packages.
+no_new_services()
+{
+  [ ! -e "$policy" ] || return 0
+  as_root install -m 755 /dev/stdin "$policy" <<'END'
 #!/bin/sh
 # placed by collab's scripts/deps.sh while it installs servers; removed afterwards
-case "$1" in postgresql* | prometheus* | redis*) exit 101 ;; esac
+case "$1" in postgresql* | prometheus* | redis* | haproxy | nginx) exit 101 ;; esac
 exit 0
 END
-  fi
-  apt_install "$@"
 }
 
 restore_server_settings()
@@ -96,7 +97,7 @@ if [ "$EUID" != 0 ] && ! command -v sudo >/dev/null; then
 fi
 # If the lists cannot be refreshed, those of last time may still do; if they do not, the installation says so.
 as_root apt-get update || true
-case " ${missing[*]} " in
-  *" postgresql-15 "* | *" postgresql-15-pgtap "* | *" prometheus "* | *" redis-server "*) install_server_quietly "${missing[@]}" ;;
-  *) apt_install "${missing[@]}" ;;
-esac
+trap restore_server_settings EXIT
+no_new_services
+case " ${missing[*]} " in *" postgresql-15"*) no_new_cluster ;; esac
+apt_install "${missing[@]}"
