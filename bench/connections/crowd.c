@@ -21,6 +21,7 @@
  * next is due was missed. Who is thrown out comes back by the rule of the project's own client.
  */
 #define TICK_MS 10
+#define SITES_MASK INT64_C(0xfffffff00000) /* room for a million behind each, all below 2^53 */
 
 static Crowd	crowd = {.host = "127.0.0.1", .prefix = "crowd", .per_document = 5, .window = 200};
 static int		beat_ms = 5000;
@@ -359,6 +360,8 @@ main(int argc, char **argv)
 		return 1;
 	for (int i = 0; i < crowd.count; i++)
 		person_init(&crowd.people[i], &crowd, i);
+	uv_random(NULL, NULL, &crowd.sites, sizeof crowd.sites, 0, NULL);
+	crowd.sites &= SITES_MASK;
 	started = uv_hrtime();
 	uv_timer_init(crowd.loop, &tick);
 	uv_timer_start(&tick, on_tick, TICK_MS, TICK_MS);

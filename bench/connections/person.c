@@ -26,7 +26,7 @@ crowd_random(void)
 static int64_t
 site_of(const Person *person)
 {
-	return person->number + 1;
+	return person->crowd->sites + person->number + 1;
 }
 
 static void
@@ -110,7 +110,8 @@ take_events(Person *person, const char *at, const char *end)
 
 		at -= strlen("\"version\":");
 		scan_position(&at, end, &person->version, person->event);
-		author = scan_seek(&at, end, "\"site\":") ? scan_number(&at, end) - 1 - crowd->first : -1;
+		author =
+			scan_seek(&at, end, "\"site\":") ? scan_number(&at, end) - crowd->sites - 1 - crowd->first : -1;
 		clock = scan_seek(&at, end, "\"clock\":") ? scan_number(&at, end) : 0;
 		crowd->tally.delivered++;
 		if (author >= 0 && author < crowd->count && crowd->people[author].clock == clock)

@@ -55,6 +55,7 @@ struct Crowd
 	const char		  *prefix;
 	int				   first, count, per_document;
 	int				   window; /* so many handshakes at a time */
+	int64_t			   sites;  /* below the first one's; drawn anew each time, as editors do */
 	Person			  *people;
 	int				   here, connecting, waiting; /* of that state */
 	Tally			   tally;

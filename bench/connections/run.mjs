@@ -11,9 +11,9 @@
 import { report } from '../figures.mjs';
 import { Crowd } from '../../test/lib/crowd.mjs';
 import { readMetrics, valueOf } from '../../test/lib/metrics.mjs';
+import { cpuSeconds, familySeconds, kernel, openFiles, resident } from '../../test/lib/observe.mjs';
 import { eventually, freePort } from '../../test/lib/proxy.mjs';
 import { Stack } from '../../test/lib/stack.mjs';
-import { cpuSeconds, familySeconds, kernel, openFiles, resident } from './observe.mjs';
 
 const number = (name, preset) => Number(process.env[name] ?? preset);
 const SIZE = number('SIZE', 3000);
