@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "event_record.h"
 #include "hash.h"
 #include "listener.h"
@@ -308,20 +309,30 @@ publish(BusRoom *state)
 	bytes[2] = bus->message.size;
 	metrics_add(
 		redis_send(bus->publisher, 3, words, bytes, NULL, NULL) ? METRIC_BUS_SENT : METRIC_BUS_DROPPED, 1);
+	if (redis_is_up(bus->publisher))
+		cache_add_operations(state->room, state->records.data,
+							 (const CacheRecord *) (void *) state->marks.data,
+							 state->marks.size / sizeof(CacheRecord));
 	buf_free(&state->records);
+	buf_free(&state->marks);
 	buf_init(&state->records, util_buffer_alloc);
+	buf_init(&state->marks, util_buffer_alloc);
 }
 
 void
 bus_committed(Room *room, uint64_t previous, const WireEvent *event)
 {
-	BusRoom *state = room->bus;
-	Bus		*bus = room->proxy->bus;
+	BusRoom	   *state = room->bus;
+	Bus		   *bus = room->proxy->bus;
+	CacheRecord mark;
 
 	if (state == NULL || !redis_is_up(bus->publisher))
 		return;
 	if (!event_record_write(bus->seal, room->doc_id, previous, event, &state->records))
 		return;
+	mark.version = event->version;
+	mark.end = state->records.size;
+	buf_bytes(&state->marks, &mark, sizeof(mark));
 	if (list_empty(&state->publish))
 		list_append(&bus->publish, &state->publish);
 	if (state->records.size > MAX_RECORDS_BYTES)
@@ -390,6 +401,7 @@ bus_open(Room *room)
 	list_init(&state->publish);
 	list_init(&state->early);
 	buf_init(&state->records, util_buffer_alloc);
+	buf_init(&state->marks, util_buffer_alloc);
 	wheel_timer_init(&state->grace, on_grace);
 	list_append(&bus->subscribe, &state->subscribe);
 	room->bus = state;
@@ -420,6 +432,7 @@ bus_close(Room *room)
 	wheel_cancel(&room->proxy->wheel, &state->grace);
 	list_remove(&state->subscribe);
 	buf_free(&state->records);
+	buf_free(&state->marks);
 	free(state);
 	room->bus = NULL;
 }
@@ -488,6 +501,18 @@ bus_up(const Bus *bus)
 		   seal_has_key(bus->seal);
 }
 
+Redis *
+bus_redis(Bus *bus)
+{
+	return bus->publisher;
+}
+
+Seal *
+bus_seal(Bus *bus)
+{
+	return bus->seal;
+}
+
 void
 bus_set_key(Bus *bus, const char *key, size_t bytes)
 {
@@ -538,6 +563,15 @@ bus_create(Proxy *proxy)
 	bus->subscriber =
 		redis_create(&proxy->loop, &proxy->wheel, &bus->subscriber_setup, &subscriber_hooks, bus);
 	return bus;
+}
+
+void
+bus_stop(Bus *bus)
+{
+	if (bus == NULL)
+		return;
+	redis_stop(bus->publisher);
+	redis_stop(bus->subscriber);
 }
 
 void

@@ -17,10 +17,11 @@ typedef struct BusRoom
 	List	   subscribe; /* in the bus's list of rooms to subscribe for */
 	List	   publish;	  /* in its list of rooms with something to send */
 	Buf		   records;	  /* that: sealed events, one after the other */
+	Buf		   marks;	  /* CacheRecords: where each of them ends */
 	List	   early;	  /* EarlyEvent.node, ascending: they came before those in front of them */
 	size_t	   early_bytes;
 	WheelTimer grace;	   /* then the versions that are missing are read from the database */
-	uint64_t   kept_until; /* when the operations in Redis expire, in seconds of the loop */
+	uint64_t   prolonged;  /* when the life of its operations in Redis was, by proxy_now() */
 	bool	   subscribed; /* on the connection at hand; not yet confirmed */
 	bool	   live;	   /* confirmed */
 	bool	   missed;	   /* while it was not, something may have come */
@@ -28,10 +29,16 @@ typedef struct BusRoom
 
 /* NULL: redis_url is not set. All that takes a Bus or a Room does nothing then. */
 Bus *bus_create(Proxy *proxy);
+/* Ends the connections; whoever waits for an answer of Redis is told that none will come. */
+void bus_stop(Bus *bus);
+/* When there are no rooms any more. */
 void bus_destroy(Bus *bus);
 /* What messages are sealed with, from the database; it changes when a standby was promoted. */
 void bus_set_key(Bus *bus, const char *key, size_t bytes);
 bool bus_up(const Bus *bus);
+/* For the cache: the connection that does not subscribe, and what is sealed with. */
+struct Redis *bus_redis(Bus *bus);
+struct Seal	 *bus_seal(Bus *bus);
 /* Sends what this turn has brought so far. */
 void bus_turn_end(Bus *bus);
 

@@ -34,7 +34,7 @@ static const Setting settings[] = {
 	TEXT(redis_prefix, "",
 		 "what all keys and channels in Redis begin with; installations that share one need their own"),
 	NUMBER(redis_timeout_ms, "1000", 50, 60000, "ms", "longest wait for Redis, until it counts as away"),
-	NUMBER(redis_buffer_bytes, "16777216", 1048576, 1073741824, "bytes",
+	NUMBER(redis_buffer_bytes, "16777216", 8388608, 1073741824, "bytes",
 		   "what may wait to be written to Redis, and the largest answer of it"),
 	LIVE_TEXT(static_dir, "", "directory of the files that are served under /; empty: none"),
 	LIVE_TEXT(log_level, "info", "error, warning, info or debug"),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answers.h"
+#include "cache.h"
 #include "client.h"
 #include "log.h"
 #include "pg.h"
@@ -12,6 +13,7 @@
 
 #define RETRY_MS 1000
 #define EVENTS_PER_FRAME_BYTES 65536
+#define STALE_EVENTS 100 /* a snapshot in Redis further behind is not worth reading again */
 
 typedef struct Load Load;
 
@@ -46,6 +48,8 @@ struct Load
 	uint64_t	 last_event;
 	bool		 pending; /* they hold pieces: then events only */
 	bool		 busy;	  /* on its way, or being answered: stays, whoever leaves */
+	bool		 looked;  /* whether there is a snapshot in Redis */
+	Frame		*cached;  /* that, until the database has said whether it is of this history; NULL: none */
 	int64_t		 sent_at; /* the room's version then */
 	int64_t		 head;	  /* the version of the welcome that went out; -1: not yet */
 };
@@ -99,6 +103,7 @@ free_load(Load *load)
 
 	list_remove(&load->node);
 	list_remove(&load->in_room);
+	frame_unref(load->cached);
 	free(load);
 	room_unhold(room);
 }
@@ -334,6 +339,17 @@ count_resync(const char *reason)
 		metrics_add(strcmp(reason, "OT002") == 0 ? METRIC_RESYNC_OT002 : METRIC_RESYNC_OT010, 1);
 }
 
+/* For other proxies, and for this one when it has forgotten. */
+static void
+write_cached(Room *room, const PgResult *result)
+{
+	PgBytes		  content = pg_bytes(result, 0, COLUMN_OP);
+	CacheSnapshot snapshot = {pg_int8(result, 0, COLUMN_VERSION), (uint64_t) pg_int8(result, 0, COLUMN_EVENT),
+							  content.data, content.bytes};
+
+	cache_write_snapshot(room, &snapshot);
+}
+
 static void
 answer_snapshot(Load *load, const PgResult *result)
 {
@@ -355,7 +371,11 @@ answer_snapshot(Load *load, const PgResult *result)
 				  reason, content.data, content.bytes);
 	frame = frame_create(out, false);
 	if (!personal)
+	{
 		answers_keep(load->loader->answers, load->room, -1, version, frame);
+		if (load->looked)
+			write_cached(load->room, result);
+	}
 	list_each_safe(node, after, &load->requests)
 	{
 		OpenRequest *request = container_of(node, OpenRequest, node);
@@ -575,6 +595,90 @@ on_error(Load *load, const PgResult *result)
 	}
 }
 
+/* ---- a snapshot out of Redis ---- */
+
+/*
+ * It stands in for the position of a client that has none: the database then says whether that is in the history, and what came after it,
+ * which is less work than a snapshot. A room that knows the position already needs not even that.
+ */
+static void
+on_cached(void *ctx, const CacheSnapshot *snapshot)
+{
+	Load  *load = ctx;
+	Room  *room = load->room;
+	Buf	  *out = &load->loader->proxy->scratch;
+	Frame *frame;
+
+	if (list_empty(&load->requests))
+	{
+		free_load(load);
+		return;
+	}
+	requeue(load);
+	if (snapshot->content == NULL)
+		return;
+	buf_clear(out);
+	wire_snapshot(out, snapshot->version, snapshot->event, 0, NULL, snapshot->content, snapshot->bytes);
+	frame = frame_create(out, false);
+	if (room_knows(room, snapshot->version, snapshot->event))
+	{
+		answers_keep(load->loader->answers, room, -1, snapshot->version, frame);
+		frame_unref(frame);
+		return;
+	}
+	load->cached = frame;
+	load->last_version = snapshot->version;
+	load->last_event = snapshot->event;
+}
+
+/* Whether the answer is worth waiting for. */
+static bool
+look_into_cache(Loader *loader, Load *load)
+{
+	if (load->looked || load->has_position || load->pending || load->alone ||
+		loader->proxy->config.snapshot_ms == 0)
+		return false;
+	load->looked = true;
+	if (!cache_read_snapshot(load->room, on_cached, load))
+		return false;
+	load->busy = true;
+	list_remove(&load->node);
+	list_append(&loader->sent, &load->node);
+	return true;
+}
+
+/*
+ * The database's answer to the position of the snapshot. Where that is in the history and the room has all that came after it, it is
+ * kept for all who wait, who are answered from memory then; otherwise they are asked for without it. One that is far behind has had its time.
+ */
+static void
+answer_cached(Load *load, const PgResult *result)
+{
+	Room	*room = load->room;
+	Frame	*frame = load->cached;
+	int64_t	 behind;
+	int64_t	 version;
+	uint64_t event;
+
+	load->cached = NULL;
+	answer_position(result, is_kind(result, "event"), &version, &event);
+	behind = version - load->last_version;
+	if (is_kind(result, "snapshot") || !room_observe(room, version, event, load->sent_at))
+		cache_drop_snapshot(room);
+	else
+	{
+		if (is_kind(result, "event"))
+			backfill(room, result);
+		if (room_reaches(room, load->last_version))
+			answers_keep(load->loader->answers, room, -1, load->last_version, frame);
+		if (behind > STALE_EVENTS || !room_reaches(room, load->last_version))
+			cache_drop_snapshot(room);
+	}
+	frame_unref(frame);
+}
+
+/* ---- what the database said ---- */
+
 static void
 on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 {
@@ -584,6 +688,8 @@ on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 
 	if (outcome == PG_ERROR)
 		on_error(load, result);
+	else if (outcome == PG_ROWS && pg_rows(result) > 0 && load->cached != NULL)
+		answer_cached(load, result);
 	else if (outcome == PG_ROWS && pg_rows(result) > 0 && !list_empty(&load->requests))
 		answer(load, result);
 	else if (outcome == PG_ROWS)
@@ -614,7 +720,7 @@ send_load(Loader *loader, Pg *reader, Load *load)
 	pg_param_bytes(params, client->doc_id, strlen(client->doc_id));
 	pg_param_bytes(params, client->user, strlen(client->user));
 	pg_param_int8(params, client->site);
-	if (load->has_position)
+	if (load->has_position || load->cached != NULL)
 	{
 		pg_param_int8(params, load->last_version);
 		pg_param_int8(params, (int64_t) load->last_event);
@@ -723,7 +829,8 @@ loader_turn_end(Loader *loader)
 		reader = free_reader(loader);
 		if (reader == NULL)
 			break;
-		if (readers_ready(load) && still_needed(loader, load) && !send_load(loader, reader, load))
+		if (readers_ready(load) && still_needed(loader, load) && !look_into_cache(loader, load) &&
+			!send_load(loader, reader, load))
 			break;
 	}
 }

@@ -145,6 +145,14 @@
 	ROW(BUS_EVENTS_KNOWN, COUNTER, "collab_bus_events_total", "result=\"known\"", NULL)                                   \
 	ROW(BUS_EVENTS_EARLY, COUNTER, "collab_bus_events_total", "result=\"early\"", NULL)                                   \
 	ROW(BUS_EVENTS_STRANGE, COUNTER, "collab_bus_events_total", "result=\"strange\"", NULL)                               \
+	ROW(CACHE_SNAPSHOT_HIT, COUNTER, "collab_cache_requests_total", "cache=\"snapshot\",result=\"hit\"",                  \
+		"Looks into Redis, by what for and whether it was there: a snapshot, the operations before the head.")            \
+	ROW(CACHE_SNAPSHOT_MISS, COUNTER, "collab_cache_requests_total", "cache=\"snapshot\",result=\"miss\"",                \
+		NULL)                                                                                                             \
+	ROW(CACHE_OPERATIONS_HIT, COUNTER, "collab_cache_requests_total", "cache=\"operations\",result=\"hit\"",              \
+		NULL)                                                                                                             \
+	ROW(CACHE_OPERATIONS_MISS, COUNTER, "collab_cache_requests_total",                                                    \
+		"cache=\"operations\",result=\"miss\"", NULL)                                                                     \
 	ROW(DURABLE, LEVEL, "collab_db_durable", "",                                                                          \
 		"1: the database keeps what it commits; 0: fsync, full_page_writes or synchronous_commit is off, or it is away.") \
 	ROW(READY, LEVEL, "collab_ready", "", "1: takes clients; 0: drains, is full, or has no database.")                    \

@@ -669,7 +669,7 @@ redis_create(uv_loop_t *loop, Wheel *wheel, const RedisSetup *setup, const Redis
 }
 
 void
-redis_destroy(Redis *redis)
+redis_stop(Redis *redis)
 {
 	wheel_cancel(redis->wheel, &redis->timer);
 	if (redis->link != NULL)
@@ -679,6 +679,11 @@ redis_destroy(Redis *redis)
 		redis->link = NULL;
 		abandon(link);
 	}
+}
+
+void
+redis_destroy(Redis *redis)
+{
 	free(redis->last_complaint);
 	free(redis);
 }

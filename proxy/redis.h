@@ -43,7 +43,9 @@ typedef struct RedisHooks
 /* setup, what it points to and the hooks must outlive the connection. */
 Redis *redis_create(uv_loop_t *loop, Wheel *wheel, const RedisSetup *setup, const RedisHooks *hooks,
 					void *ctx);
-/* What is in flight is answered NULL. Handles close during the next turns of the loop. */
+/* Ends the connection for good: what is in flight is answered NULL. Handles close during the next turns of the loop. */
+void redis_stop(Redis *redis);
+/* After redis_stop(). */
 void redis_destroy(Redis *redis);
 bool redis_is_up(const Redis *redis);
 /*

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "cache.h"
 #include "listener.h"
 #include "log.h"
 #include "presence.h"
@@ -349,6 +350,7 @@ room_dropped(Room *room)
 	List *after;
 
 	reset(room);
+	cache_forget(room);
 	room_hold(room);
 	list_each_safe(node, after, &room->members)
 	{
@@ -480,6 +482,7 @@ room_observe(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 		room->version = version;
 		room->event = event;
 		bus_advanced(room);
+		cache_warm(room);
 		room_want(room, target);
 		return true;
 	}

@@ -299,6 +299,7 @@ finish(Worker *worker)
 	admin_stop(worker->admin);
 	ws_shutdown(proxy->ws);
 	exchange_leave(proxy->exchange);
+	bus_stop(proxy->bus);
 	lanes_destroy(proxy->lanes);
 	loader_destroy(proxy->loader);
 	listener_destroy(proxy->listener);

@@ -134,3 +134,66 @@ test('a channel is subscribed to while the document is open, and not longer', as
 	await again.close();
 	await eventually(async () => (await channels()).length === 0);
 });
+
+test('keys, lives and lengths: a snapshot for an hour, the last 1,000 operations', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const [socket] = await pair(id, [proxies[0]]);
+	const key = (suffix) => `doc:${id}:${suffix}`;
+	const near = async (name, seconds) =>
+	{
+		const ttl = await redis.command('TTL', name);
+		assert.ok(ttl > seconds - 60 && ttl <= seconds, `${name}: ${ttl} s`);
+	};
+	await eventually(async () => await redis.command('EXISTS', key('snapshot')) === 1);
+	await near(key('snapshot'), 3600);
+	assert.match(await redis.command('GET', key('snapshot')), /^[0-9a-f]{32} 0 [0-9a-f]{16}\n\{"ops":\[\]\}$/);
+	for (let clock = 1; clock <= 1050; clock += 150)
+	{
+		const ops = Array.from({ length: 150 }, () => ({ ops: [{ insert: 'x' }] }));
+		socket.send({ type: 'op', clock, base_version: socket.version, base_event: socket.event, ops });
+		const ack = await socket.next('ack');
+		assert.equal(ack.count, 150);
+		socket.version = ack.version + ack.count - 1;
+		socket.event = ack.event;
+	}
+	await eventually(async () => (await redis.command('ZRANGE', key('operations'), -1, -1, 'WITHSCORES'))[1] === '1050');
+	assert.equal(await redis.command('ZCARD', key('operations')), 1000);
+	assert.deepEqual((await redis.command('ZRANGE', key('operations'), 0, 0, 'WITHSCORES'))[1], '51');
+	await near(key('operations'), 3600);
+	assert.match((await redis.command('ZRANGE', key('operations'), -1, -1))[0],
+		/^[0-9a-f]{32} 1050 [0-9a-f]{16} [0-9a-f]{16} 100 1050 \d+ 5 24\nuser0\{"ops":\[\{"insert":"x"\}\]\}$/);
+	await socket.close();
+	stand.sql(`SELECT collab.drop_document('${id}')`);
+});
+
+test('a proxy that opens a document finds the snapshot and the last operations in Redis', { timeout: 60000 }, async () =>
+{
+	const id = stand.document({ ops: [{ insert: 'Hello' }] });
+	const [writer] = await pair(id, [proxies[0]]);
+	const start = { last_version: writer.version, last_event: writer.event };
+	const positions = [start];
+	for (let clock = 1; clock <= 60; clock++)
+	{
+		writer.send(insert(writer, clock, 'x'));
+		const ack = await writer.next('ack');
+		Object.assign(writer, { version: ack.version, event: ack.event });
+		positions.push({ last_version: ack.version, last_event: ack.event });
+	}
+	const cache = (kind, result) => metric('collab_cache_requests_total', { cache: kind, result }, [proxies[1]]);
+	const [snapshots, operations] = [await cache('snapshot', 'hit'), await cache('operations', 'hit')];
+	const reader = await stand.socket(id, 'reader', { site: 1000 }, { proxy: proxies[1] });
+	const first = reader.messages.find(({ type }) => type === 'snapshot');
+	assert.deepEqual(first.content, { ops: [{ insert: 'Hello\n' }] });
+	assert.equal(first.version, start.last_version, 'the one that the other proxy left');
+	await eventually(() => versions(reader).length === 60);
+	assert.equal(await cache('snapshot', 'hit'), snapshots + 1);
+	await eventually(async () => await cache('operations', 'hit') === operations + 1);
+	const asked = await metric('collab_open_queries_total', {}, [proxies[1]]);
+	for (const [i, position] of positions.entries())
+	{
+		const socket = await stand.socket(id, `late${i}`, { site: 2000 + i, ...position }, { proxy: proxies[1] });
+		assert.equal(socket.event, positions.at(-1).last_event);
+	}
+	assert.equal(await metric('collab_open_queries_total', {}, [proxies[1]]), asked, 'all of them out of memory');
+});
