@@ -1,10 +1,11 @@
-/* bus.c - what proxies tell each other over Redis: the events that they committed. */
+/* bus.c - what proxies tell each other over Redis: the events that they committed, and presence. */
 #include "bus.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cache.h"
+#include "exchange.h"
 #include "event_record.h"
 #include "hash.h"
 #include "listener.h"
@@ -57,6 +58,16 @@ channel_of(Bus *bus, const char *doc_id)
 	buf_str(&bus->channel, bus->proxy->config.redis_prefix);
 	buf_bytes(&bus->channel, "doc:", 4);
 	buf_str(&bus->channel, doc_id);
+}
+
+/* The channel of presence: {prefix}presence. */
+static bool
+is_presence(const Bus *bus, const char *channel, size_t bytes)
+{
+	size_t prefix_bytes = strlen(bus->proxy->config.redis_prefix);
+
+	return bytes == prefix_bytes + 8 && memcmp(channel, bus->proxy->config.redis_prefix, prefix_bytes) == 0 &&
+		   memcmp(channel + prefix_bytes, "presence", 8) == 0;
 }
 
 /* The open room that a channel belongs to, or NULL. */
@@ -247,17 +258,43 @@ take_event(Room *room, uint64_t previous, const WireEvent *event)
 	}
 }
 
-/* <sender>\n, then records. */
+/* A batch of presence: <sender>\n<seal><batch>. */
 static void
-on_message(void *ctx, const char *channel, size_t channel_bytes, const char *data, size_t bytes)
+on_presence(Bus *bus, const char *data, size_t bytes)
 {
-	Bus			*bus = ctx;
-	Room		*room = room_of(bus, channel, channel_bytes);
+	if (bytes > SEAL_BYTES && seal_is_good(bus->seal, 'p', "", data + SEAL_BYTES, bytes - SEAL_BYTES, data))
+	{
+		metrics_add(METRIC_BUS_USED, 1);
+		exchange_received(bus->proxy->exchange, data + SEAL_BYTES, bytes - SEAL_BYTES);
+	}
+	else
+		metrics_add(METRIC_BUS_REJECTED, 1);
+}
+
+/* Of a document: <sender>\n, then records. */
+static void
+on_records(Bus *bus, Room *room, const char *data, size_t bytes)
+{
 	RecordStatus status;
 	uint64_t	 previous;
 	WireEvent	 event;
 
-	if (room == NULL)
+	room_hold(room);
+	while ((status = event_record_read(bus->seal, room->doc_id, &data, &bytes, &previous, &event)) ==
+		   RECORD_GOOD)
+		take_event(room, previous, &event);
+	metrics_add(status == RECORD_END ? METRIC_BUS_USED : METRIC_BUS_REJECTED, 1);
+	room_unhold(room);
+}
+
+static void
+on_message(void *ctx, const char *channel, size_t channel_bytes, const char *data, size_t bytes)
+{
+	Bus	 *bus = ctx;
+	bool  presence = is_presence(bus, channel, channel_bytes);
+	Room *room = presence ? NULL : room_of(bus, channel, channel_bytes);
+
+	if (room == NULL && !presence)
 	{
 		/* on its way when the room was closed; should an UNSUBSCRIBE have been lost, it is made up for here */
 		static const char *const words[] = {"UNSUBSCRIBE"};
@@ -273,16 +310,15 @@ on_message(void *ctx, const char *channel, size_t channel_bytes, const char *dat
 		metrics_add(METRIC_BUS_REJECTED, 1);
 		return;
 	}
-	if (memcmp(data, bus->sender, SENDER_BYTES) == 0)
+	/* our own; or who could tell whose: there is no key yet, and with it comes a look at everything */
+	if (memcmp(data, bus->sender, SENDER_BYTES) == 0 || !seal_has_key(bus->seal))
 		return;
 	data += SENDER_BYTES + 1;
 	bytes -= SENDER_BYTES + 1;
-	room_hold(room);
-	while ((status = event_record_read(bus->seal, room->doc_id, &data, &bytes, &previous, &event)) ==
-		   RECORD_GOOD)
-		take_event(room, previous, &event);
-	metrics_add(status == RECORD_END ? METRIC_BUS_USED : METRIC_BUS_REJECTED, 1);
-	room_unhold(room);
+	if (presence)
+		on_presence(bus, data, bytes);
+	else
+		on_records(bus, room, data, bytes);
 }
 
 /* ---- what we say ---- */
@@ -339,6 +375,36 @@ bus_committed(Room *room, uint64_t previous, const WireEvent *event)
 		publish(state);
 }
 
+/* A batch of presence, the same for all documents. */
+static bool
+publish_presence(void *ctx, const char *batch, size_t batch_bytes)
+{
+	Bus		   *bus = ctx;
+	const char *words[3] = {"PUBLISH"};
+	size_t		bytes[3] = {7};
+
+	buf_clear(&bus->message);
+	buf_bytes(&bus->message, bus->sender, SENDER_BYTES);
+	buf_char(&bus->message, '\n');
+	if (!redis_is_up(bus->publisher) || !seal_sign(bus->seal, 'p', "", batch, batch_bytes, &bus->message))
+		return false;
+	buf_bytes(&bus->message, batch, batch_bytes);
+	buf_clear(&bus->channel);
+	buf_str(&bus->channel, bus->proxy->config.redis_prefix);
+	buf_str(&bus->channel, "presence");
+	words[1] = bus->channel.data;
+	bytes[1] = bus->channel.size;
+	words[2] = bus->message.data;
+	bytes[2] = bus->message.size;
+	if (!redis_send(bus->publisher, 3, words, bytes, NULL, NULL))
+	{
+		metrics_add(METRIC_BUS_DROPPED, 1);
+		return false;
+	}
+	metrics_add(METRIC_BUS_SENT, 1);
+	return true;
+}
+
 /* ---- channels ---- */
 
 /* One SUBSCRIBE for many rooms. False: not now. */
@@ -377,8 +443,15 @@ subscribe_some(Bus *bus)
 static void
 on_subscribed(void *ctx, const char *channel, size_t bytes)
 {
-	Room *room = room_of(ctx, channel, bytes);
+	const Bus *bus = ctx;
+	Room	  *room;
 
+	if (is_presence(bus, channel, bytes))
+	{
+		exchange_up(bus->proxy->exchange);
+		return;
+	}
+	room = room_of(bus, channel, bytes);
 	if (room == NULL)
 		return;
 	room->bus->live = true;
@@ -443,9 +516,17 @@ bus_close(Room *room)
 static void
 on_subscriber_up(void *ctx)
 {
-	Bus	 *bus = ctx;
-	List *node;
+	Bus		   *bus = ctx;
+	const char *words[2] = {"SUBSCRIBE"};
+	size_t		bytes[2] = {9};
+	List	   *node;
 
+	buf_clear(&bus->channel);
+	buf_str(&bus->channel, bus->proxy->config.redis_prefix);
+	buf_str(&bus->channel, "presence");
+	words[1] = bus->channel.data;
+	bytes[1] = bus->channel.size;
+	(void) !redis_send(bus->subscriber, 2, words, bytes, NULL, NULL); /* it is the first */
 	list_each(node, rooms_all(bus->proxy->rooms))
 	{
 		BusRoom *state = container_of(node, Room, all)->bus;
@@ -478,6 +559,7 @@ on_publisher(void *ctx)
 	(void) ctx;
 }
 
+static const ExchangeTransport presence_transport = {"redis", publish_presence};
 static const RedisHooks subscriber_hooks = {on_subscriber_up, on_subscriber_down, on_message, on_subscribed};
 static const RedisHooks publisher_hooks = {on_publisher, on_publisher, NULL, NULL};
 
@@ -516,8 +598,10 @@ bus_seal(Bus *bus)
 void
 bus_set_key(Bus *bus, const char *key, size_t bytes)
 {
-	if (bus != NULL)
-		seal_set_key(bus->seal, key, bytes);
+	if (bus == NULL)
+		return;
+	seal_set_key(bus->seal, key, bytes);
+	exchange_up(bus->proxy->exchange);
 }
 
 /* ---- life ---- */
@@ -559,6 +643,7 @@ bus_create(Proxy *proxy)
 	buf_init(&bus->message, util_buffer_alloc);
 	set_up(bus, &bus->publisher_setup, "publisher");
 	set_up(bus, &bus->subscriber_setup, "subscriber");
+	exchange_attach(proxy->exchange, &presence_transport, bus);
 	bus->publisher = redis_create(&proxy->loop, &proxy->wheel, &bus->publisher_setup, &publisher_hooks, bus);
 	bus->subscriber =
 		redis_create(&proxy->loop, &proxy->wheel, &bus->subscriber_setup, &subscriber_hooks, bus);
@@ -570,6 +655,7 @@ bus_stop(Bus *bus)
 {
 	if (bus == NULL)
 		return;
+	redis_flush(bus->publisher);
 	redis_stop(bus->publisher);
 	redis_stop(bus->subscriber);
 }

@@ -1,4 +1,4 @@
-/* bus.h - what proxies tell each other over Redis: the events that they committed. */
+/* bus.h - what proxies tell each other over Redis: the events that they committed, and presence. */
 #ifndef COLLAB_PROXY_BUS_H
 #define COLLAB_PROXY_BUS_H
 
