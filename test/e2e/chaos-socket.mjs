@@ -43,11 +43,16 @@ export class Ledger {
   }
 }
 
-// The constructor that a client takes as its WebSocket; `mood.faults` (0 to 1) says how bad things are.
-export function chaosSocket(random, ledger, mood) {
+// The constructor that a client takes as its WebSocket; `mood.faults` (0 to 1) says how bad things are, `balance` says for
+// every connection where it goes.
+export function chaosSocket(random, ledger, mood, balance = (address) => address) {
   return class ChaosSocket extends WebSocket {
     #version = null; // the last one that came
     #broken = false;
+
+    constructor(address, ...rest) {
+      super(balance(address), ...rest);
+    }
 
     #faulty(p) { return mood.faults > 0 && random.chance(p * mood.faults); }
 

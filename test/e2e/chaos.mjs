@@ -1,6 +1,7 @@
 // chaos.mjs - five clients, rich text, connections that break at the worst moments, late copies of old messages, proxies
 // killed again and again, edits by SQL in between: at the end every replica and the database are equal, every acknowledged piece is
-// an event exactly once, and every connection saw every version once and in order.
+// an event exactly once, every connection saw every version once and in order, and everybody sees everybody and their cursors.
+// With several proxies each connection goes to any of them.
 //
 //	SEED=n first seed, SEEDS=n how many, EDITS=n edits per client and seed
 
@@ -21,10 +22,18 @@ const totals = { pieces: 0, transformed: 0, resent: 0, recognised: 0, copies: 0,
 let stack;
 let strike;
 
+function balance(random) {
+  return (address) => {
+    const there = new URL(address);
+    there.port = String(random.pick(stack.proxies).config.listen_port);
+    return there.href;
+  };
+}
+
 function startClients(random, doc, ledger, mood, problems) {
   return Array.from({ length: CLIENTS }, (_, i) => {
     const client = new CollabClient({
-      url: stack.url, doc, user: `${doc}-user${i}`, site: 1 + random.below(2 ** 40), WebSocket: chaosSocket(random, ledger, mood),
+      url: stack.url, doc, user: `${doc}-user${i}`, site: 1 + random.below(2 ** 40), WebSocket: chaosSocket(random, ledger, mood, balance(random)),
       granularity: i % 2 === 0 ? 'edit' : 'composed', backoff: { min: 5, max: 60 },
     });
     client.on('error', ({ code, message, refused }) => { if (refused.length > 0) problems.push(`${code} ${message}`); });
@@ -56,7 +65,7 @@ async function disturb(random, doc, ledger, state) {
     } else if (state.kills > 0) {
       state.kills--;
       totals.kills++;
-      await strike(stack.proxy, random);
+      await strike(random.pick(stack.proxies), random);
     }
   }
 }
@@ -76,6 +85,16 @@ function checkLedger(doc, ledger) {
   totals.transformed += rows.filter(([, version, base]) => Number(base) < Number(version) - 1).length;
   totals.resent += ledger.resent;
   totals.recognised += ledger.recognised(times);
+}
+
+// Of those whose proxy was killed others may hear for a few seconds more.
+async function checkPresence(clients) {
+  const users = clients.map((client) => client.user).sort();
+  clients.forEach((client, i) => client.setCursor(i));
+  await Promise.all(clients.map((client) => client.when(() => {
+    const there = client.presence.filter(({ self, cursor }) => self || cursor !== null).map(({ user }) => user);
+    return users.every((user) => there.includes(user));
+  })));
 }
 
 async function run(seed) {
@@ -101,13 +120,14 @@ async function run(seed) {
   assert.deepEqual(problems, [], 'refused pieces');
   assert.deepEqual(ledger.violations, [], 'every connection sees every version once, ascending, without gaps');
   checkLedger(doc, ledger);
+  await checkPresence(clients);
   await Promise.all(clients.map((client) => client.destroy()));
 }
 
 // The tests of one arrangement. `fault(proxy, random)`: something of the proxy is killed, or replaced.
-export function chaos({ config = {}, seeds, fault, settings = {} }) {
+export function chaos({ config = {}, seeds, fault, settings = {}, proxies = 1 }) {
   strike = fault;
-  before(async () => { stack = await Stack.start({ config, settings }); });
+  before(async () => { stack = await Stack.start({ config, settings, proxies }); });
   after(() => {
     console.log(`# ${seeds} seeds from ${FIRST}: ${Object.entries(totals).map(([k, v]) => `${k} ${v}`).join(', ')}`);
     return stack.stop();

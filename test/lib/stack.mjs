@@ -4,12 +4,16 @@ import { startProxy } from './proxy.mjs';
 
 export class Stack
 {
-	static async start({ settings = {}, config = {} } = {})
+	/* proxies: how many separate ones there are; `proxy` is the first of `proxies` */
+	static async start({ settings = {}, config = {}, proxies = 1 } = {})
 	{
 		const stack = new Stack();
 		stack.cluster = await startCluster({ settings });
 		stack.database = stack.cluster.createDatabase('collab');
-		stack.proxy = await startProxy({ database: stack.database, config });
+		stack.proxies = [];
+		for (let i = 0; i < proxies; i++)
+			stack.proxies.push(await startProxy({ database: stack.database, config: { ...config } }));
+		[stack.proxy] = stack.proxies;
 		return stack;
 	}
 
@@ -53,7 +57,8 @@ export class Stack
 
 	async stop()
 	{
-		await this.proxy.stop();
+		for (const proxy of this.proxies)
+			await proxy.stop();
 		await this.cluster.destroy();
 	}
 }
