@@ -74,6 +74,7 @@ help:
 #?   make archiver            build build/archiver/collab-archiver
 #?   make client              install the client's packages from the lock file and build its bundle
 #?   make bench               print the table of figures  [BENCH_JSON=FILE] [BENCHES="core sql ..."]
+#?   make bench BENCHES=peers beside ShareDB, y-websocket and Hocuspocus, a quarter of an hour  [SECONDS=4]
 #?   make replay TRACE=FILE   play a recorded editing session through the proxy
 #?   make fuzz                run the fuzzers  [SECONDS=600]
 #?   make format              clang-format all C files; format-check only says what would change

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [NAME...] - measures, and prints one table; BENCH_JSON=FILE also writes it as JSON. A benchmark is a folder of bench/
 # with run.sh or run.mjs, which appends lines {"name", "value", "unit", "goal", "met"} to $BENCH_LINES (goal and met may be null).
+# `peers`, the comparison with other servers, takes a quarter of an hour and runs only when it is named.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 

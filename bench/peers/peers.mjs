@@ -87,6 +87,16 @@ class Peer {
 }
 
 class Collab extends Peer {
+  // Nobody else keeps a text to search in: what an edit costs without it.
+  variants = Object.fromEntries(['50x4@1000', '100x2'].map((label) => [label, [{
+    name: 'without live texts', begin: (peer) => peer.set('collab.live_text', 'off'), end: (peer) => peer.set('collab.live_text', 'on'),
+  }]]));
+
+  set(name, value) {
+    this.cluster.sql(`ALTER SYSTEM SET ${name} = ${value}`);
+    this.cluster.sql('SELECT pg_reload_conf()');
+  }
+
   async start() {
     this.cluster = await startCluster({ settings: SETTINGS });
     this.database = this.cluster.createDatabase(DATABASE);

@@ -1,6 +1,6 @@
 // run.mjs - ours and the peers side by side: one after the other on this machine, the same load from the same generator, fsync on.
 //
-//	SECONDS=n     measured time of a case (default 5), after 1.5 s of warming up
+//	SECONDS=n     measured time of a case (default 4), after 1.5 s of warming up
 //	PEERS="..."   of collab, sharedb-memory, sharedb-postgres, y-websocket, hocuspocus
 //	CASES="..."   documents x editors, @ operations per second of all together: "1x1 10x4 50x4@1000"; idle5000 = so many idle connections
 //	ROUNDS=n      of killing everything with kill -9 (default 5; 0: none)
@@ -23,7 +23,7 @@ const { GOALS, heading, row } = await import('./columns.mjs');
 
 // Fixed rates first: after saturation the disk still writes back, and that is all their p99 would show.
 const DEFAULT_CASES = '50x4@400 50x4@1000 1x50@400 50x4@4000 50x4@12000 1x1 1x10 1x50 10x4 100x2 idle5000';
-const SECONDS = Number(process.env.SECONDS ?? 5);
+const SECONDS = Number(process.env.SECONDS ?? 4);
 const CASES = (process.env.CASES ?? DEFAULT_CASES).split(/\s+/).filter(Boolean);
 const CHOSEN = (process.env.PEERS ?? peers.map(({ name }) => name).join(' ')).split(/\s+/).filter(Boolean);
 const FILE = join(projectDir, 'build/peers.jsonl');
@@ -83,10 +83,12 @@ async function measure(peer, label, prefix) {
 
 async function measureAll(peer) {
   let count = 0;
-  for (const label of CASES) {
+  for (const [label, variant] of CASES.flatMap((one) => [[one, null], ...(peer.variants?.[one] ?? []).map((v) => [`${one} ${v.name}`, v])])) {
     let line;
     try {
-      line = await measure(peer, label, `case${count++}`);
+      await variant?.begin(peer);
+      line = await measure(peer, label.split(' ')[0], `case${count++}`);
+      await variant?.end(peer);
     } catch (error) {
       line = { failed: error.message };
     }
@@ -125,6 +127,7 @@ function describeMachine() {
     at: new Date().toISOString(), seconds: SECONDS };
 }
 
+process.setMaxListeners(100);
 mkdirSync(join(projectDir, 'build'), { recursive: true });
 writeFileSync(FILE, '');
 record({ kind: 'machine', ...describeMachine() });
