@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "redis_address.h"
 
 #define MAX_REDIS_PREFIX 64
@@ -59,6 +60,8 @@ static const Setting settings[] = {
 	LIVE_NUMBER(max_connections, "10000", 1, 1000000, "", "sockets open at once"),
 	LIVE_NUMBER(max_connections_per_ip, "0", 0, 1000000, "",
 				"sockets open at once from one address; 0: no limit of its own"),
+	TEXT(trusted_proxies, "",
+		 "addresses or ranges (10.0.0.0/8, fd00::/8) of balancers whose X-Forwarded-For tells the client's address"),
 	LIVE_NUMBER(
 		accept_rate, "2000", 0, 1000000, "per second",
 		"new connections taken in this fast, the rest waits in the kernel's queue; 0: as fast as they come"),
@@ -146,10 +149,12 @@ validate_redis(const Config *config)
 static bool
 validate(void *values)
 {
-	Config	 *config = values;
-	LogLevel  level;
-	LogFormat format;
-	bool	  good = true;
+	Config	   *config = values;
+	AddressSet	trusted;
+	LogLevel	level;
+	LogFormat	format;
+	const char *problem;
+	bool		good = true;
 
 	if (config->auth == NULL)
 	{
@@ -184,6 +189,11 @@ validate(void *values)
 				"collab-proxy: with auth = none the proxy listens on a loopback address only "
 				"(127.0.0.1 or ::1), not on %s\n",
 				config->listen_address);
+		good = false;
+	}
+	if (!address_set_parse(config->trusted_proxies, &trusted, &problem))
+	{
+		fprintf(stderr, "collab-proxy: trusted_proxies is not valid: %s\n", problem);
 		good = false;
 	}
 	good &= validate_redis(config);

@@ -9,6 +9,7 @@ typedef struct Config
 {
 	char   *auth;
 	char   *listen_address;
+	char   *trusted_proxies;
 	int64_t listen_port;
 	char   *admin_address;
 	int64_t admin_port;

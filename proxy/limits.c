@@ -1,7 +1,6 @@
 /* limits.c - how many sockets may be open, in all and from one address. */
 #include "limits.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +8,10 @@
 
 struct LimitsPeer
 {
-	LimitsPeer	 *next;
-	uint32_t	  bucket;
-	int64_t		  open;
-	unsigned char address[16];
+	LimitsPeer *next;
+	uint32_t	bucket;
+	int64_t		open;
+	Address		address;
 };
 
 struct Limits
@@ -59,62 +58,70 @@ limits_free(Limits *limits)
 }
 
 /* An IPv6 customer has a whole /64, so that counts as one address. */
-static void
-address_of(const struct sockaddr_storage *from, unsigned char *out)
+static Address
+customer_of(const Address *address)
 {
-	memset(out, 0, 16);
-	if (from->ss_family == AF_INET)
-		memcpy(out + 12, &((const struct sockaddr_in *) (const void *) from)->sin_addr, 4);
-	else if (from->ss_family == AF_INET6)
-		memcpy(out, &((const struct sockaddr_in6 *) (const void *) from)->sin6_addr, 8);
+	static const unsigned char v4[12] = {[10] = 0xff, [11] = 0xff};
+	Address					   customer = *address;
+
+	if (memcmp(address->bytes, v4, sizeof(v4)) != 0)
+		memset(customer.bytes + 8, 0, 8);
+	return customer;
 }
 
 static uint32_t
-bucket_of(const unsigned char *address)
+bucket_of(const Address *address)
 {
 	uint32_t hash = 2166136261u;
 
-	for (int i = 0; i < 16; i++)
-		hash = (hash ^ address[i]) * 16777619u;
+	for (size_t i = 0; i < sizeof(address->bytes); i++)
+		hash = (hash ^ address->bytes[i]) * 16777619u;
 	return (hash ^ hash >> 16) % BUCKETS;
 }
 
-LimitsPeer *
-limits_enter(Limits *limits, const struct sockaddr_storage *from, bool *allowed)
+bool
+limits_enter(Limits *limits)
 {
-	unsigned char address[16];
-	uint32_t	  bucket;
-	LimitsPeer	 *peer;
+	return ++limits->open <= limits->max_connections;
+}
 
-	address_of(from, address);
-	bucket = bucket_of(address);
+void
+limits_leave(Limits *limits)
+{
+	limits->open--;
+}
+
+LimitsPeer *
+limits_claim(Limits *limits, const Address *address, bool *allowed)
+{
+	Address		customer = customer_of(address);
+	uint32_t	bucket = bucket_of(&customer);
+	LimitsPeer *peer;
+
 	for (peer = limits->buckets[bucket]; peer != NULL; peer = peer->next)
 	{
-		if (memcmp(peer->address, address, sizeof(address)) == 0)
+		if (memcmp(&peer->address, &customer, sizeof(customer)) == 0)
 			break;
 	}
 	if (peer == NULL)
 	{
 		peer = util_alloc_zero(sizeof(*peer));
-		memcpy(peer->address, address, sizeof(address));
+		peer->address = customer;
 		peer->bucket = bucket;
 		peer->next = limits->buckets[bucket];
 		limits->buckets[bucket] = peer;
 	}
 	peer->open++;
-	limits->open++;
-	*allowed = limits->open <= limits->max_connections &&
-			   (limits->max_per_ip == 0 || peer->open <= limits->max_per_ip);
+	*allowed = limits->max_per_ip == 0 || peer->open <= limits->max_per_ip;
 	return peer;
 }
 
 void
-limits_leave(Limits *limits, LimitsPeer *peer)
+limits_release(Limits *limits, LimitsPeer *peer)
 {
 	LimitsPeer **at;
 
-	limits->open--;
-	if (--peer->open > 0)
+	if (peer == NULL || --peer->open > 0)
 		return;
 	for (at = &limits->buckets[peer->bucket]; *at != peer; at = &(*at)->next)
 		;

@@ -12,6 +12,7 @@
 #include <libwebsockets.h>
 
 #include "accept.h"
+#include "address.h"
 #include "client.h"
 #include "http.h"
 #include "limits.h"
@@ -31,7 +32,8 @@ struct WsConn
 {
 	Ws		   *ws;
 	struct lws *wsi;
-	LimitsPeer *peer;
+	Address		peer;	 /* who connected: a client or a balancer */
+	LimitsPeer *claim;	 /* what counts for the client's address; NULL: not known yet */
 	Client	   *client;	 /* from the upgrade on */
 	List		all;	 /* in ws->all */
 	List		dirty;	 /* in ws->dirty */
@@ -52,8 +54,9 @@ struct Ws
 	struct lws_vhost   *vhost;
 	Accept			   *accept;
 	Limits			   *limits;
-	List				all;   /* WsConn.all */
-	List				dirty; /* WsConn.dirty */
+	AddressSet			trusted; /* proxies whose X-Forwarded-For counts */
+	List				all;	 /* WsConn.all */
+	List				dirty;	 /* WsConn.dirty */
 	void			   *loops[1];
 	unsigned char	   *out; /* LWS_PRE + TX_BYTES */
 };
@@ -293,6 +296,36 @@ refuse(WsConn *conn, int status, const char *text, const char *name, const char 
 	return -1;
 }
 
+/*
+ * Counts the connection for its client's address. Behind a trusted balancer that is known with each request only, and the next one on
+ * the same connection may be another client's. False: over the limit.
+ */
+static bool
+identify(WsConn *conn)
+{
+	Limits *limits = conn->ws->limits;
+	char   *header = (char *) conn->ws->out;
+	int		bytes;
+	bool	allowed;
+	Address client;
+
+	if (conn->claim != NULL && !address_set_has(&conn->ws->trusted, &conn->peer))
+		return true;
+	bytes = lws_hdr_copy(conn->wsi, header, TX_BYTES, WSI_TOKEN_X_FORWARDED_FOR);
+	client = address_forwarded(&conn->ws->trusted, &conn->peer, header, bytes > 0 ? (size_t) bytes : 0);
+	limits_release(limits, conn->claim);
+	conn->claim = limits_claim(limits, &client, &allowed);
+	/* a balancer that asks how we are */
+	allowed = allowed || address_set_has(&conn->ws->trusted, &client);
+	if (!allowed)
+	{
+		conn->refused = true;
+		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
+		metrics_add(METRIC_LIMITED_PER_IP, 1);
+	}
+	return allowed;
+}
+
 /* Whether the request announces a body; none of ours has one. Anything but a plain 0 counts, -5 as well. */
 static bool
 has_body(struct lws *wsi)
@@ -315,7 +348,7 @@ on_http(WsConn *conn)
 	int			bytes;
 	HttpReply	reply;
 
-	if (conn->refused)
+	if (conn->refused || !identify(conn))
 		return refuse(conn, 503, "too many connections", "retry-after:", "5");
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 && lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
 		return refuse(conn, 405, "only GET and HEAD", "allow:", "GET, HEAD");
@@ -378,7 +411,7 @@ on_upgrade(WsConn *conn, const char *protocol)
 	char		doc[129];
 	int			bytes;
 
-	if (conn->refused)
+	if (conn->refused || !identify(conn))
 		return refuse(conn, 503, "too many connections", "retry-after:", "5");
 	if (protocol == NULL || strcasecmp(protocol, "websocket") != 0)
 		return refuse(conn, 400, "the only upgrade is websocket", NULL, NULL);
@@ -412,7 +445,8 @@ free_conn(WsConn *conn)
 		client_destroy(conn->client);
 	list_remove(&conn->all);
 	list_remove(&conn->dirty);
-	limits_leave(conn->ws->limits, conn->peer);
+	limits_release(conn->ws->limits, conn->claim);
+	limits_leave(conn->ws->limits);
 	buf_free(&conn->body);
 	free(conn);
 }
@@ -489,15 +523,17 @@ adopt(void *ctx, int fd, const struct sockaddr_storage *address)
 	list_append(&ws->all, &conn->all);
 	list_init(&conn->dirty);
 	buf_init(&conn->body, util_buffer_alloc);
-	conn->peer = limits_enter(ws->limits, address, &allowed);
-	conn->refused = !allowed;
+	conn->peer = address_of_socket(address);
+	allowed = limits_enter(ws->limits);
 	if (!allowed)
+		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
+	else if (!address_set_has(&ws->trusted, &conn->peer))
 	{
-		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
-		metrics_add(limits_open(ws->limits) > ws->proxy->config.max_connections ? METRIC_LIMITED_CONNECTIONS
-																				: METRIC_LIMITED_PER_IP,
-					1);
+		conn->claim = limits_claim(ws->limits, &conn->peer, &allowed);
+		metrics_add(METRIC_LIMITED_PER_IP, allowed ? 0 : 1);
 	}
+	conn->refused = !allowed;
+	metrics_add(METRIC_CONNECTIONS_REFUSED, allowed ? 0 : 1);
 	conn->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
 	if (conn->wsi == NULL)
 	{
@@ -550,6 +586,7 @@ ws_create(Proxy *proxy, int listen_fd)
 {
 	struct lws_context_creation_info info;
 	Ws								*ws = util_alloc_zero(sizeof(*ws));
+	const char						*problem;
 
 	ws->proxy = proxy;
 	list_init(&ws->all);
@@ -583,6 +620,9 @@ ws_create(Proxy *proxy, int listen_fd)
 		free(ws);
 		return NULL;
 	}
+	/* the settings were checked */
+	if (!address_set_parse(proxy->config.trusted_proxies, &ws->trusted, &problem))
+		log_line(LOG_ERROR, "trusted_proxies is not valid", "reason=\"%s\"", problem);
 	ws->limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
 	ws->out = util_alloc(LWS_PRE + TX_BYTES);
 	ws->accept = accept_create(proxy, listen_fd, adopt, count_open, ws);
