@@ -73,11 +73,10 @@ client_established(Client *client)
 	set_timer(client);
 }
 
-/* Takes the client out of everything that could still want to tell it something. */
+/* Takes the client out of everything that could still want to tell it something about the document. */
 static void
-detach(Client *client)
+leave_document(Client *client)
 {
-	wheel_cancel(&client->proxy->wheel, &client->timer);
 	if (client->opening != NULL)
 		loader_cancel(client);
 	if (client->in_flight != NULL)
@@ -87,10 +86,18 @@ detach(Client *client)
 	client->assembly = NULL;
 	frame_unref(client->late_error);
 	client->late_error = NULL;
-	client->heartbeat_due = false;
 	if (client->room != NULL)
 		room_leave(client->room, client);
 	client->room = NULL;
+	client->position = -1;
+}
+
+static void
+detach(Client *client)
+{
+	wheel_cancel(&client->proxy->wheel, &client->timer);
+	leave_document(client);
+	client->heartbeat_due = false;
 	client->state = CLIENT_CLOSED;
 }
 
@@ -125,6 +132,25 @@ client_fail(Client *client, const char *code, const char *message, int close_cod
 	client_error(client, code, message, 0, 0);
 	detach(client);
 	ws_close(client->conn, close_code, message);
+}
+
+/* What it sent and what it was not told yet is settled when it opens again, as on a new connection. */
+void
+client_fall_behind(Client *client)
+{
+	metrics_add(METRIC_RESYNC_BEHIND, 1);
+	if (client->state == CLIENT_LIVE)
+		metrics_add(METRIC_SLOW_RESYNC, 1);
+	leave_document(client);
+	frame_queue_cut(&client->queue);
+	client->state = CLIENT_CONNECTED;
+	client->behind = true;
+	client->unopened_since = proxy_now(client->proxy);
+	client->last_clock = client->committed = 0;
+	client->has_cursor = client->cursor_changed = false;
+	buf_clear(&client->proxy->scratch);
+	wire_resync(&client->proxy->scratch);
+	client_send_scratch(client, false);
 }
 
 /* ---- sent elsewhere ---- */
@@ -226,7 +252,9 @@ on_timer(WheelTimer *timer)
 	}
 	if (client->state == CLIENT_CONNECTED && now - client->unopened_since >= timeout)
 	{
-		client_close(client, 4400, "no open");
+		if (client->behind)
+			metrics_add(METRIC_SLOW_CLOSED, 1);
+		client_close(client, client->behind ? 4408 : 4400, client->behind ? "too slow" : "no open");
 		return;
 	}
 	if (client->stalled_since != 0 && now - client->stalled_since >= STALL_TIMEOUTS * timeout)
@@ -254,7 +282,7 @@ on_timer(WheelTimer *timer)
 void
 client_send(Client *client, Frame *frame)
 {
-	bool too_slow = client->queue.counted > (size_t) client->proxy->config.max_output_bytes;
+	bool too_slow = frame->counted && client->queue.counted > (size_t) client->proxy->config.max_output_bytes;
 
 	if (client->state == CLIENT_CLOSED)
 	{
@@ -264,7 +292,9 @@ client_send(Client *client, Frame *frame)
 	/* what was there before this one counts: a single long message (presence) is no fault of the reader's */
 	frame_queue_push(&client->queue, frame);
 	metrics_add(METRIC_OUT_OTHER, 1);
-	if (too_slow)
+	if (too_slow && client->state != CLIENT_CONNECTED)
+		client_fall_behind(client);
+	else if (too_slow)
 	{
 		metrics_add(METRIC_SLOW_CLOSED, 1);
 		client_close(client, 4408, "too slow");
@@ -301,7 +331,7 @@ void
 client_open_failed(Client *client, const char *code, const char *message, int64_t retry_ms)
 {
 	client_error(client, code, message, 0, retry_ms);
-	if (client->state == CLIENT_CLOSED)
+	if (client->state != CLIENT_OPENING)
 		return;
 	room_leave(client->room, client);
 	client->room = NULL;
@@ -348,6 +378,8 @@ client_fill(Client *client, char *out, size_t capacity)
 
 	for (;;)
 	{
+		if (client->behind && client->queue.count > 0)
+			client->unopened_since = proxy_now(client->proxy);
 		used += frame_queue_fill(&client->queue, out + used, capacity - used);
 		if (client->queue.count > 0)
 			return used;
@@ -373,10 +405,16 @@ client_written(Client *client, bool all)
 	uint64_t now = proxy_now(client->proxy);
 
 	client->last_sent = now;
-	if (all)
-		client->stalled_since = 0;
-	else if (client->stalled_since == 0)
-		client->stalled_since = now;
+	/* what went before was taken, or there would have been no write */
+	client->stalled_since = all ? 0 : now;
+}
+
+void
+client_blocked(Client *client)
+{
+	client->last_sent = proxy_now(client->proxy);
+	if (client->stalled_since == 0)
+		client->stalled_since = client->last_sent;
 }
 
 /* ---- operations ---- */
@@ -497,6 +535,10 @@ on_open(Client *client, const WireMessage *message)
 	client->name_json = optional_json(proxy, &message->name);
 	client->color_json = optional_json(proxy, &message->color);
 	client->site = message->site;
+	/* others have been told that it left */
+	if (client->behind)
+		client->session = util_random();
+	client->behind = false;
 	client->state = CLIENT_OPENING;
 	client->room = rooms_enter(proxy->rooms, client->doc_id);
 	room_join(client->room, client);
@@ -544,7 +586,10 @@ on_message(Client *client, const char *text, size_t bytes)
 		on_malformed(client, proxy->parser.error.code, reason);
 		return;
 	}
-	if (client->state == CLIENT_CONNECTED && message.type != WIRE_OPEN)
+	/* sent before it knew */
+	if (client->behind && (message.type == WIRE_OP || message.type == WIRE_CURSOR))
+		return;
+	if (client->state == CLIENT_CONNECTED && !client->behind && message.type != WIRE_OPEN)
 	{
 		client_fail(client, "OT008", "the first message must be open", 4400);
 		return;

@@ -41,6 +41,7 @@ struct Client
 	Frame	  *late_error;	  /* refusal of an operation */
 	int64_t	   late_after;	  /* not before this version is out */
 	bool	   heartbeat_due; /* an answer to the client's heartbeat */
+	bool	   behind;		  /* was dropped from the stream: `open` has to come again */
 	bool	   leaving;		  /* was told to go elsewhere; closed as soon as nothing of it is in flight */
 
 	Assembly *assembly; /* a message that is half here; NULL: none is */
@@ -63,7 +64,7 @@ struct Client
 	WheelTimer timer;
 	uint64_t   last_received;
 	uint64_t   last_sent;
-	uint64_t   unopened_since; /* while in CLIENT_CONNECTED */
+	uint64_t   unopened_since; /* while in CLIENT_CONNECTED; when it is behind: since it took something */
 	uint64_t   stalled_since;  /* when output began to wait; 0: it does not */
 
 	char texts[];
@@ -82,6 +83,8 @@ bool client_has_output(const Client *client);
 size_t client_fill(Client *client, char *out, size_t capacity);
 /* The socket took all of the last client_fill (or did not). */
 void client_written(Client *client, bool all);
+/* It still has not. */
+void client_blocked(Client *client);
 void client_destroy(Client *client);
 /* Tells it to go elsewhere and come back after retry_ms; client_may_go() is asked after each write from now on. */
 void client_leave(Client *client, int64_t retry_ms);
@@ -101,6 +104,8 @@ void client_error(Client *client, const char *code, const char *message, int64_t
 void client_fail(Client *client, const char *code, const char *message, int close_code);
 /* Stops everything at once: what is queued is dropped. */
 void client_close(Client *client, int close_code, const char *reason);
+/* It reads too slowly for what it is to be sent: instead of all that it gets one `resync`, and is out of the room until it opens again. */
+void client_fall_behind(Client *client);
 /* The opening was answered: from now on it gets the stream. */
 void client_go_live(Client *client);
 /* `open` failed but may be tried again. */

@@ -71,7 +71,7 @@ static const Setting settings[] = {
 	NUMBER(max_message_bytes, "1048576", 1024, 67108864, "bytes", "largest message of a client"),
 	LIVE_NUMBER(max_fragments, "1000", 1, 1000000, "", "frames that one message may be cut into"),
 	LIVE_NUMBER(max_output_bytes, "1048576", 65536, 1073741824, "bytes",
-				"a client this far behind is closed (4408)"),
+				"a client this far behind gets no more but a resync, and has to open again"),
 	LIVE_NUMBER(
 		max_answer_bytes, "268435456", 1048576, 17179869184, "bytes",
 		"answers to open that clients have not read yet, of all together; beyond it further opens wait"),

@@ -78,6 +78,19 @@ frame_queue_clear(FrameQueue *queue)
 }
 
 void
+frame_queue_cut(FrameQueue *queue)
+{
+	size_t offset = queue->offset;
+	Frame *begun = offset > 0 ? frame_ref(queue->frames[queue->first]) : NULL;
+
+	frame_queue_clear(queue);
+	if (begun == NULL)
+		return;
+	frame_queue_push(queue, begun);
+	queue->offset = offset;
+}
+
+void
 frame_queue_free(FrameQueue *queue)
 {
 	frame_queue_clear(queue);

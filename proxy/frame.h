@@ -35,6 +35,8 @@ typedef struct FrameQueue
 
 void frame_queue_free(FrameQueue *queue);
 void frame_queue_clear(FrameQueue *queue);
+/* All but a message that was begun: its rest has to follow. */
+void frame_queue_cut(FrameQueue *queue);
 /* Takes over one reference. */
 void frame_queue_push(FrameQueue *queue, Frame *frame);
 /*

@@ -71,9 +71,10 @@
 	ROW(ANSWER_BYTES, TOTAL, "collab_answer_bytes", "", "Bytes of answers to open that were not read yet.")               \
 	ROW(SLOW_CLOSED, COUNTER, "collab_slow_consumers_total", "action=\"closed\"",                                         \
 		"Clients that did not read fast enough, by what was done about it.")                                              \
+	ROW(SLOW_RESYNC, COUNTER, "collab_slow_consumers_total", "action=\"resync\"", NULL)                                   \
 	ROW(RESYNC_OT002, COUNTER, "collab_resyncs_total", "reason=\"OT002\"",                                                \
 		"Clients that had to begin anew: their history was deleted (OT002) or is another (OT010), the documents's "       \
-		"history changed under them, they fell behind while opening.")                                                    \
+		"history changed under them, they read too slowly for what there was to read.")                                   \
 	ROW(RESYNC_OT010, COUNTER, "collab_resyncs_total", "reason=\"OT010\"", NULL)                                          \
 	ROW(RESYNC_HISTORY, COUNTER, "collab_resyncs_total", "reason=\"history\"", NULL)                                      \
 	ROW(RESYNC_BEHIND, COUNTER, "collab_resyncs_total", "reason=\"behind\"", NULL)                                        \

@@ -173,9 +173,9 @@ find_slowest(const Room *room)
 	return slowest;
 }
 
-/* Whoever is further behind than a socket's queue may be long is closed; the room stays healthy. */
+/* Whoever is further behind than a socket's queue may be long is dropped from the stream; the room stays healthy. */
 static void
-close_laggards(Room *room)
+drop_laggards(Room *room)
 {
 	List *node;
 	List *after;
@@ -184,19 +184,9 @@ close_laggards(Room *room)
 	{
 		Client *client = container_of(node, Client, member);
 
-		if (client->position < 0 ||
-			bytes_behind(room, client->position) <= (uint64_t) room->proxy->config.max_output_bytes)
-			continue;
-		if (client->state == CLIENT_LIVE)
-		{
-			metrics_add(METRIC_SLOW_CLOSED, 1);
-			client_close(client, 4408, "too slow");
-		}
-		else
-		{
-			metrics_add(METRIC_RESYNC_BEHIND, 1);
-			client_close(client, 4409, "open again");
-		}
+		if (client->position >= 0 &&
+			bytes_behind(room, client->position) > (uint64_t) room->proxy->config.max_output_bytes)
+			client_fall_behind(client);
 	}
 }
 
@@ -219,7 +209,7 @@ trim(Room *room)
 		{
 			if (bytes_behind(room, room->slowest) <= (uint64_t) config->max_output_bytes)
 				break;
-			close_laggards(room);
+			drop_laggards(room);
 			room->slowest = find_slowest(room);
 			continue;
 		}

@@ -557,6 +557,12 @@ wire_drain(Buf *out, int64_t retry_ms)
 }
 
 void
+wire_resync(Buf *out)
+{
+	LITERAL(out, "{\"type\":\"resync\",\"reason\":\"behind\"}");
+}
+
+void
 wire_error(Buf *out, const char *code, const char *message, size_t message_bytes, int64_t clock,
 		   int64_t retry_ms)
 {

@@ -103,6 +103,8 @@ void wire_snapshot(Buf *out, int64_t version, uint64_t event, int64_t applied_cl
 void wire_event(Buf *out, const WireEvent *event);
 void wire_ack(Buf *out, int64_t clock, int64_t version, uint64_t event, int64_t count);
 void wire_heartbeat(Buf *out, int64_t version);
+/* Dropped from the stream: open again. */
+void wire_resync(Buf *out);
 /* The server goes away: come back after so long. */
 void wire_drain(Buf *out, int64_t retry_ms);
 /* clock 0: none; retry_ms 0: none. */

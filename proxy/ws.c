@@ -131,7 +131,7 @@ flush(WsConn *conn)
 			client_written(conn->client, !lws_partial_buffered(conn->wsi));
 	}
 	else
-		client_written(conn->client, false);
+		client_blocked(conn->client);
 	if (client_has_output(conn->client) || (conn->close_code != 0 && lws_partial_buffered(conn->wsi)))
 		lws_callback_on_writable(conn->wsi);
 	else if (conn->close_code != 0)

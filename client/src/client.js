@@ -258,14 +258,19 @@ export class CollabClient extends Emitter {
     if (MESSAGE_TOO_LARGE.has(code)) {
       this.sender.tooLarge();
     }
+    this.pause();
+    this.setStatus('disconnected', { code, reason, retryIn });
+    this.showPeople();
+    this.report();
+  }
+
+  /* There is no stream: what is in flight has an unknown outcome, and of the others we know nothing. */
+  pause() {
     this.sender.down();
     this.synced = false;
     this.target = null;
     this.people.forget();
     this.cursor.down();
-    this.setStatus('disconnected', { code, reason, retryIn });
-    this.showPeople();
-    this.report();
   }
 
   /* The server's words and our state do not fit together: open again, from scratch where that is needed. */
@@ -297,6 +302,8 @@ export class CollabClient extends Emitter {
         return this.onError(message);
       case 'drain':
         return this.onDrain(message);
+      case 'resync':
+        return this.onResync();
       default:
         return this.fail(PROTOCOL_ERROR, `the server sent a message of unknown type ${message.type}`);
     }
@@ -430,6 +437,14 @@ export class CollabClient extends Emitter {
   onDrain({ retry_ms: retryIn }) {
     this.sender.hold();
     this.link.invite(retryIn);
+  }
+
+  /* We read too slowly and were left out of the stream: from where we stand once more, on the same connection. */
+  onResync() {
+    this.pause();
+    this.setStatus('connected');
+    this.showPeople();
+    this.linkOpen();
   }
 
   onError(error) {

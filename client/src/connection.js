@@ -39,6 +39,7 @@ export class Connection {
   keep({ heartbeat_ms: heartbeat, timeout_ms: timeout }) {
     this.silence = timeout;
     this.runtime.clearTimeout(this.watchdog);
+    this.runtime.clearTimeout(this.beat);
     this.watch();
     this.interval = heartbeat;
     this.beaten = this.runtime.now();
