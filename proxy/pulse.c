@@ -7,6 +7,7 @@
 #include "bus.h"
 #include "exchange_pg.h"
 #include "frame.h"
+#include "heap.h"
 #include "lane.h"
 #include "listener.h"
 #include "loader.h"
@@ -103,6 +104,7 @@ on_timer(uv_timer_t *timer)
 
 	metrics_set(METRIC_LOOP_LAG, now > pulse->due ? now - pulse->due : 0);
 	pulse_take(pulse);
+	heap_watch(ws_connections(pulse->proxy->ws));
 	if (pulse->watchdog_ms > 0 && now / 1000 >= pulse->watchdog_due)
 	{
 		pulse->watchdog_due = now / 1000 + pulse->watchdog_ms;

@@ -39,20 +39,17 @@ arm_next(Wheel *wheel)
 	}
 }
 
-/* Serves every slot that has passed. Timers of a later revolution stay where they are. */
+/* Takes what is due out of every slot that has passed. Timers of a later revolution stay where they are. */
 static void
-turn(uv_timer_t *handle)
+collect(Wheel *wheel)
 {
-	Wheel	*wheel = handle->data;
 	uint64_t now = current_tick(wheel);
 	uint64_t from = wheel->tick + 1;
-	List	 due;
 
-	list_init(&due);
 	if (now >= from + WHEEL_SLOTS)
 		from = now - WHEEL_SLOTS + 1;
-	/* tick `now` is not over yet */
-	for (uint64_t tick = from; tick < now; tick++)
+	/* tick `now` is not over yet, but after a stall there may be something old in its slot */
+	for (uint64_t tick = from; tick <= now; tick++)
 	{
 		List *slot = &wheel->slots[tick % WHEEL_SLOTS];
 		List *node;
@@ -63,22 +60,40 @@ turn(uv_timer_t *handle)
 			if (container_of(node, WheelTimer, node)->due < now)
 			{
 				list_remove(node);
-				list_append(&due, node);
+				list_append(&wheel->due, node);
 			}
 		}
 	}
 	if (now > 0 && wheel->tick < now - 1)
 		wheel->tick = now - 1;
+}
+
+/*
+ * After a stall everything is due at once: then sockets get their turn in between, for whoever was heard meanwhile is not to be
+ * closed for its silence.
+ */
+static void
+turn(uv_timer_t *handle)
+{
+	Wheel *wheel = handle->data;
+
+	collect(wheel);
 	/* a timer that fires may set or cancel any other, those that wait in `due` included */
-	while (!list_empty(&due))
+	for (int i = 0; i < WHEEL_TURN && !list_empty(&wheel->due); i++)
 	{
-		WheelTimer *timer = container_of(due.next, WheelTimer, node);
+		WheelTimer *timer = container_of(wheel->due.next, WheelTimer, node);
 
 		list_remove(&timer->node);
 		wheel->count--;
 		timer->fire(timer);
 	}
-	arm_next(wheel);
+	if (list_empty(&wheel->due))
+	{
+		arm_next(wheel);
+		return;
+	}
+	wheel->armed_at = wheel->tick; /* nothing is set to anything earlier */
+	uv_timer_start(&wheel->timer, turn, 0, 0);
 }
 
 void
@@ -90,6 +105,7 @@ wheel_init(Wheel *wheel, uv_loop_t *loop)
 	wheel->count = 0;
 	uv_timer_init(loop, &wheel->timer);
 	wheel->timer.data = wheel;
+	list_init(&wheel->due);
 	for (int i = 0; i < WHEEL_SLOTS; i++)
 		list_init(&wheel->slots[i]);
 }

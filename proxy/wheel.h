@@ -9,6 +9,7 @@
 /* libwebsockets keeps its timers in one sorted list, which 50,000 heartbeats would walk all day: so we bring our own. */
 #define WHEEL_SLOTS 512
 #define WHEEL_TICK_MS 20
+#define WHEEL_TURN 500 /* timers that fire before sockets are looked at again */
 
 typedef struct WheelTimer
 {
@@ -24,6 +25,7 @@ typedef struct Wheel
 	uint64_t   tick;	 /* slots up to this one were served */
 	uint64_t   armed_at; /* the tick that the uv_timer waits for; UINT64_MAX = not armed */
 	size_t	   count;
+	List	   due; /* passed, and not fired yet */
 	List	   slots[WHEEL_SLOTS];
 } Wheel;
 
@@ -31,7 +33,10 @@ void wheel_init(Wheel *wheel, uv_loop_t *loop);
 void wheel_close(Wheel *wheel);
 /* A timer must be initialised once before it is set or cancelled. */
 void wheel_timer_init(WheelTimer *timer, void (*fire)(WheelTimer *timer));
-/* (Re)starts it; it fires once, up to one tick late, never early. */
+/*
+ * (Re)starts it; it fires once, never early, and up to one tick late - later where so many are due at once that they are served in
+ * several turns of the loop.
+ */
 void wheel_set(Wheel *wheel, WheelTimer *timer, uint64_t delay_ms);
 void wheel_cancel(Wheel *wheel, WheelTimer *timer);
 

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "exchange.h"
 #include "exchange_pg.h"
+#include "heap.h"
 #include "lane.h"
 #include "listen.h"
 #include "listener.h"
@@ -331,6 +332,7 @@ worker_run(Config *config, const Link *link)
 	worker.proxy.config = *config;
 	worker.proxy.slot = link->slot != NULL ? link->slot : &own_slot;
 	worker.link = link;
+	heap_init();
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit(config);
 	if (!start(&worker))

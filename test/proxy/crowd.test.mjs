@@ -149,13 +149,14 @@ test('3,000 come and go: memory and descriptors are those of before', { timeout:
 		await people.until(all(500));
 		await people.come(0);
 		await eventually(async () => await count(proxy, 'collab_sockets') === 0);
+		await sleep(600); /* memory is given back by and by */
 		marks.push({ memory: resident(proxy.child.pid), files: openFiles(proxy.child.pid) });
 	}
 	const [, before] = marks;
 	const now = marks.at(-1);
 	/* who asks for the metrics may or may not be one */
 	assert.ok(now.files - before.files <= 2, `${before.files} descriptors, then ${now.files}`);
-	assert.ok(now.memory - before.memory < 1e6, marks.map(({ memory }) => memory).join());
+	assert.ok(now.memory - before.memory < 300e3, marks.map(({ memory }) => memory).join());
 	assert.equal(await count(proxy, 'collab_open_documents'), 0);
 	await proxy.stop();
 });
