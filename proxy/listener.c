@@ -12,7 +12,21 @@
 
 #define MAX_ROOMS 1000 /* per query */
 #define FIRST_KEY_BYTES 16
+#define REST_FACTOR 5 /* times the duration of a query that found nothing, until the next one of its kind */
+#define REST_MIN_MS 40
+#define REST_MAX_MS 250
 #define SECONDS_TO_2000 INT64_C(946684800) /* from 1970 */
+
+/*
+ * One query of a kind at a time: what gathers meanwhile goes together. After one that found nothing new there is a rest: anybody
+ * can make up hints, as many as he likes, and must not be able to keep the database busy with them.
+ */
+typedef struct Turn
+{
+	bool	 busy;
+	uint64_t sent;	/* microseconds */
+	uint64_t after; /* milliseconds: no sooner the next one */
+} Turn;
 
 struct Listener
 {
@@ -20,11 +34,12 @@ struct Listener
 	Pg		  *pg;
 	PgSetup	   setup;
 	PgParams   params;
-	WheelTimer timer;	 /* the periodic comparison */
-	List	   fetch;	 /* Room.fetch */
-	List	   check;	 /* Room.check */
-	bool	   fetching; /* one query of each kind at a time: what gathers meanwhile goes together */
-	bool	   checking;
+	WheelTimer timer; /* the periodic comparison */
+	List	   fetch; /* Room.fetch */
+	List	   check; /* Room.check */
+	Turn	   fetching;
+	Turn	   checking;
+	WheelTimer rested;			 /* ends a rest */
 	bool	   check_everything; /* at the end of the turn: one payload may say `*` thousands of times */
 };
 
@@ -188,6 +203,46 @@ static const PgHooks hooks = {on_up, on_down, on_notify};
 
 /* ---- queries ---- */
 
+static void
+turn_begin(Turn *turn)
+{
+	turn->busy = true;
+	turn->sent = uv_hrtime() / 1000;
+}
+
+static void
+turn_over(const Listener *listener, Turn *turn, bool found)
+{
+	uint64_t rest = (uv_hrtime() / 1000 - turn->sent) * REST_FACTOR / 1000;
+
+	turn->busy = false;
+	if (rest < REST_MIN_MS)
+		rest = REST_MIN_MS;
+	turn->after = found ? 0 : proxy_now(listener->proxy) + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
+}
+
+/* Whether the next query of a kind may go now. If not yet, the loop comes by again. */
+static bool
+turn_free(Listener *listener, const Turn *turn)
+{
+	uint64_t now = proxy_now(listener->proxy);
+
+	if (turn->busy)
+		return false;
+	if (turn->after <= now)
+		return true;
+	if (!wheel_is_set(&listener->rested))
+		wheel_set(&listener->proxy->wheel, &listener->rested, turn->after - now);
+	return false;
+}
+
+/* The end of this turn of the loop does the rest. */
+static void
+on_rested(WheelTimer *timer)
+{
+	(void) timer;
+}
+
 static Query *
 take_rooms(Listener *listener, List *list, size_t node_offset)
 {
@@ -263,8 +318,8 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
 	int		  at = 0;
 	int64_t	  now = wall_clock();
+	bool	  found = false;
 
-	listener->fetching = false;
 	for (int i = 0; i < query->count; i++)
 	{
 		query->rooms[i]->fetching = false;
@@ -296,6 +351,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	{
 		Room *room = query->rooms[i];
 
+		found = found || room->life != room->fetch_life || room->version > room->fetched_from;
 		/* a version that does not come was a false hint; what is real will be found by the comparison */
 		if (outcome == PG_ROWS && room->life == room->fetch_life && room->version <= room->fetched_from &&
 			room->target > room->version)
@@ -304,6 +360,7 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 		if (outcome != PG_ERROR)
 			room_want(room, room->target);
 	}
+	turn_over(listener, &listener->fetching, found);
 	if (outcome == PG_ERROR)
 		log_failure("cannot fetch events", result);
 	free_query(query);
@@ -328,7 +385,7 @@ send_fetch(Listener *listener)
 		pg_array_int8(params, query->rooms[i]->version > 0 ? query->rooms[i]->version - 1 : 0);
 	pg_array_end(params);
 	pg_param_int4(params, (int32_t) listener->proxy->config.max_events + 1);
-	listener->fetching = true;
+	turn_begin(&listener->fetching);
 	for (int i = 0; i < query->count; i++)
 	{
 		query->rooms[i]->fetching = true;
@@ -345,25 +402,31 @@ on_heads(void *ctx, PgOutcome outcome, const PgResult *result)
 	Listener *listener = query->listener;
 	int		  rows = outcome == PG_ROWS ? pg_rows(result) : 0;
 	int		  at = 0;
+	bool	  found = false;
 
-	listener->checking = false;
 	for (int row = 0; row < rows; row++)
 	{
-		Room *room = room_of_row(query, pg_int8(result, row, 0), &at);
+		Room   *room = room_of_row(query, pg_int8(result, row, 0), &at);
+		int64_t version = pg_int8(result, row, 1);
 
 		if (room == NULL)
 			continue;
 		at++; /* one row for each key */
 		room->head_seen = true;
-		if (room->life == room->check_life)
-			room_check(room, pg_int8(result, row, 1), (uint64_t) pg_int8(result, row, 2),
-					   room->checked_version);
+		if (room->life != room->check_life)
+			continue;
+		found = found || version > room->version;
+		room_check(room, version, (uint64_t) pg_int8(result, row, 2), room->checked_version);
 	}
 	for (int i = 0; i < query->count && outcome == PG_ROWS; i++)
 	{
-		if (!query->rooms[i]->head_seen && query->rooms[i]->life == query->rooms[i]->check_life)
-			room_dropped(query->rooms[i]);
+		Room *room = query->rooms[i];
+
+		if (!room->head_seen && room->life == room->check_life)
+			room_dropped(room);
+		found = found || room->life != room->check_life;
 	}
+	turn_over(listener, &listener->checking, found);
 	if (outcome == PG_ERROR)
 		log_failure("cannot compare with the database", result);
 	free_query(query);
@@ -382,7 +445,7 @@ send_check(Listener *listener)
 	}
 	pg_params_clear(params);
 	add_keys(params, query);
-	listener->checking = true;
+	turn_begin(&listener->checking);
 	for (int i = 0; i < query->count; i++)
 	{
 		query->rooms[i]->checked_version = query->rooms[i]->version;
@@ -401,9 +464,9 @@ listener_turn_end(Listener *listener)
 	listener->check_everything = false;
 	if (!pg_is_up(listener->pg))
 		return;
-	if (!listener->fetching && !list_empty(&listener->fetch))
+	if (!list_empty(&listener->fetch) && turn_free(listener, &listener->fetching))
 		send_fetch(listener);
-	if (pg_is_up(listener->pg) && !listener->checking && !list_empty(&listener->check))
+	if (pg_is_up(listener->pg) && !list_empty(&listener->check) && turn_free(listener, &listener->checking))
 		send_check(listener);
 }
 
@@ -427,6 +490,7 @@ listener_create(Proxy *proxy)
 	list_init(&listener->check);
 	pg_params_init(&listener->params);
 	wheel_timer_init(&listener->timer, on_timer);
+	wheel_timer_init(&listener->rested, on_rested);
 	wheel_set(&proxy->wheel, &listener->timer, (uint64_t) proxy->config.heads_check_ms);
 	listener->pg = pg_create(&proxy->loop, &proxy->wheel, &listener->setup, &hooks, listener);
 	return listener;
@@ -436,6 +500,7 @@ void
 listener_destroy(Listener *listener)
 {
 	wheel_cancel(&listener->proxy->wheel, &listener->timer);
+	wheel_cancel(&listener->proxy->wheel, &listener->rested);
 	pg_destroy(listener->pg);
 	pg_params_free(&listener->params);
 	free(listener);
@@ -450,7 +515,7 @@ listener_up(const Listener *listener)
 bool
 listener_idle(const Listener *listener)
 {
-	return !listener->fetching && list_empty(&listener->fetch);
+	return !listener->fetching.busy && list_empty(&listener->fetch);
 }
 
 Pg *

@@ -7,6 +7,7 @@ export class Ledger {
   sends = new Map(); // when a piece was sent, each time (milliseconds)
   acked = new Map(); // the version that its author was told
   violations = []; // versions that came to a connection twice, too early, or never
+  opens = 0; // connections that got so far
   copies = []; // op messages as they were sent, with the address they went to
 
   sent(url, text) {
@@ -59,6 +60,7 @@ export function chaosSocket(random, ledger, mood, balance = (address) => address
     send(text) {
       const message = JSON.parse(text);
       if (message.type === 'open') {
+        ledger.opens++;
         ledger.sites.set(this.url, message.site);
         this.#version = message.last_version ?? null;
       }
