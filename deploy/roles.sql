@@ -133,6 +133,8 @@ GRANT EXECUTE ON FUNCTION
 	collab.document_at(text, timestamptz),
 	collab.text(text),
 	collab.text(text, bigint),
+	collab.html(text, bigint),
+	collab.markdown(text, bigint),
 	collab.search(tsquery, integer),
 	collab.events_since(text, bigint, bigint),
 	collab.history(text, bigint, bigint, interval, bigint),

@@ -699,6 +699,32 @@ COMMENT ON FUNCTION collab.presence_receive(bigint, bigint, integer) IS
 	'the batches of others since that place, and where to go on; waits for one so long; overrun: that place is not kept, begin at next';
 REVOKE ALL ON FUNCTION collab.presence_receive(bigint, bigint, integer) FROM PUBLIC;
 
+-- === rendering ===
+
+CREATE FUNCTION collab.to_html(delta collab.delta) RETURNS text
+	AS 'MODULE_PATHNAME', 'delta_to_html_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION collab.to_html(collab.delta) IS
+	'a document as a fragment of HTML that runs nothing and follows no unsafe address, whatever stands in it';
+
+CREATE FUNCTION collab.to_markdown(delta collab.delta) RETURNS text
+	AS 'MODULE_PATHNAME', 'delta_to_markdown_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION collab.to_markdown(collab.delta) IS
+	'a document as CommonMark with strikethrough and task items; its text is escaped and reads as it was typed';
+
+-- As of reading: EXECUTE is the right to read every document.
+
+CREATE FUNCTION collab.html(doc_id text, version bigint DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'read_html' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.html(text, bigint) IS
+	'a document as HTML, see to_html(); as it was at a version, or as it is where that is null';
+
+CREATE FUNCTION collab.markdown(doc_id text, version bigint DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'read_markdown' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION collab.markdown(text, bigint) IS
+	'a document as Markdown, see to_markdown(); as it was at a version, or as it is where that is null';
+
+REVOKE ALL ON FUNCTION collab.html(text, bigint), collab.markdown(text, bigint) FROM PUBLIC;
+
 -- === policies, dump, owner ===
 
 -- What collab--0.1.0.sql does for its tables. The owner is that of the tables that were there, so that what runs with his rights reaches these.

@@ -11,9 +11,12 @@
 #include "../../core/anchor.h"
 #include "../../core/blame.h"
 #include "../../core/chunk.h"
+#include "../../core/html.h"
+#include "../../core/markdown.h"
 #include "../../core/rebase.h"
 #include "../../core/replay.h"
 #include "properties.h"
+#include "render_check.h"
 
 #define CASES 60
 
@@ -113,6 +116,7 @@ typedef struct Inputs
 	Delta		doc;
 	Delta		a;
 	Delta		b;
+	Delta		formatted; /* a document with Quill's formats */
 	const char *json;
 	Buf			binary;
 } Inputs;
@@ -120,7 +124,9 @@ typedef struct Inputs
 static void
 make_inputs(Inputs *in, uint64_t seed)
 {
-	Random random;
+	uint8_t decisions[200];
+	Random	random;
+	size_t	i;
 
 	arena_init(&in->arena, collab_malloc_alloc);
 	random_seed(&random, seed);
@@ -130,6 +136,9 @@ make_inputs(Inputs *in, uint64_t seed)
 		in->a = random_change(&random, &in->arena, &random_rich, &in->doc);
 		in->b = random_change(&random, &in->arena, &random_rich, &in->doc);
 	} while (in->doc.count == 0 || in->a.count == 0);
+	for (i = 0; i < sizeof(decisions); i++)
+		decisions[i] = (uint8_t) random_below(&random, 256);
+	in->formatted = render_random_document(&in->arena, decisions, sizeof(decisions));
 	in->json = show(&in->arena, &in->a);
 	buf_init(&in->binary, collab_malloc_alloc);
 	delta_encode(&in->a, &in->binary);
@@ -159,12 +168,14 @@ enum Call
 	CALL_TIGHTEN,
 	CALL_CHUNK,
 	CALL_ANCHOR,
+	CALL_HTML,
+	CALL_MARKDOWN,
 	CALL_COUNT
 };
 
-static const char *const call_names[] = {"parse",  "decode", "compose", "transform", "invert",
-										 "diff",   "slice",	 "print",	"encode",	 "replay",
-										 "rebase", "blame",	 "tighten", "chunk",	 "anchor"};
+static const char *const call_names[] = {"parse",	"decode", "compose", "transform", "invert",	 "diff",
+										 "slice",	"print",  "encode",	 "replay",	  "rebase",	 "blame",
+										 "tighten", "chunk",  "anchor",	 "html",	  "markdown"};
 
 static CollabStatus
 call_replay(Inputs *in, CollabAlloc alloc, Arena *arena, Delta *out, CollabError *err)
@@ -310,6 +321,19 @@ call_writer(Inputs *in, enum Call call, CollabAlloc alloc)
 }
 
 static CollabStatus
+call_render(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabError *err)
+{
+	CollabStatus status;
+	Buf			 buf;
+
+	buf_init(&buf, alloc);
+	status = call == CALL_HTML ? html_render(arena, &in->formatted, 0, &buf, err)
+							   : markdown_render(arena, &in->formatted, 0, &buf, err);
+	buf_free(&buf);
+	return status;
+}
+
+static CollabStatus
 call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabError *err)
 {
 	Delta out;
@@ -345,6 +369,9 @@ call_engine(Inputs *in, enum Call call, CollabAlloc alloc, Arena *arena, CollabE
 			return call_chunk(in, alloc, err);
 		case CALL_TIGHTEN:
 			return delta_tighten(arena, &in->a, &in->doc, &out, err);
+		case CALL_HTML:
+		case CALL_MARKDOWN:
+			return call_render(in, call, alloc, arena, err);
 		case CALL_BLAME:
 			return call_blame(in, alloc, err);
 		default:

@@ -54,6 +54,13 @@ let state = 12345;
 const byte = () => ((state = (state * 1103515245 + 12345) >>> 0) >>> 16) & 255;
 save('algebra', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 10, (i * 37) & 127, ...Array.from({ length: 60 + 8 * i }, byte)])));
 
+// The same for documents with formats, and some that are written out.
+save('render', [
+  ...Array.from({ length: 40 }, (_, i) => Buffer.from(Array.from({ length: 20 + 20 * i }, (__, k) => (k === 0 ? 0 : byte())))),
+  '[{"insert":"a","attributes":{"link":"https://a/","bold":true}},{"insert":"\\n","attributes":{"list":"ordered","indent":2}},{"insert":"b`"},{"insert":"\\n","attributes":{"code-block":"c"}}]',
+  '[{"insert":{"image":"data:image/png;base64,AA=="},"attributes":{"alt":"x","width":"10"}},{"insert":{"video":"/v"}},{"insert":{"formula":"x"}},{"insert":7},{"insert":"\\n","attributes":{"header":1}}]',
+]);
+
 // The same for histories; damage to them is in the second half.
 save('chunk', Array.from({ length: 40 }, (_, i) => Buffer.from([i % 4, ...Array.from({ length: 30 + 30 * i }, byte)])));
 

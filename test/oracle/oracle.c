@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "../../core/delta.h"
+#include "../../core/html.h"
+#include "../../core/markdown.h"
 
 /*
  * Requests and answers are lines of fields separated by tabs; JSON holds neither raw. A field of an answer is JSON, a
@@ -16,6 +18,7 @@
  *							If an input is refused by the parser: "!parse" and the input's name, status and message.
  *	parse x					x as it was understood
  *	encode x				the binary form, in hexadecimal
+ *	render x				of a document: its text, its HTML, its Markdown, each as a JSON string
  */
 #define MAX_FIELDS 8
 #define INPUTS 4
@@ -122,6 +125,39 @@ answer_encode(const char *json)
 }
 
 static void
+answer_text(CollabStatus status, const Buf *text, const CollabError *error)
+{
+	buf_char(&out, '\t');
+	if (status == COLLAB_OK)
+		buf_json_string(&out, text->data, text->size);
+	else
+		answer_status(status, error);
+}
+
+static void
+answer_render(const char *json)
+{
+	CollabError	 error;
+	CollabStatus status;
+	Delta		 document;
+	Buf			 text;
+
+	buf_str(&out, "render");
+	status = parse(json, &document, &error);
+	buf_init(&text, collab_malloc_alloc);
+	if (status == COLLAB_OK)
+		delta_text(&document, NULL, &text);
+	answer_text(status, &text, &error);
+	buf_clear(&text);
+	if (status == COLLAB_OK)
+		answer_text(html_render(&arena, &document, 0, &text, &error), &text, &error);
+	buf_clear(&text);
+	if (status == COLLAB_OK)
+		answer_text(markdown_render(&arena, &document, 0, &text, &error), &text, &error);
+	buf_free(&text);
+}
+
+static void
 answer(char *line)
 {
 	char		*fields[MAX_FIELDS];
@@ -142,6 +178,8 @@ answer(char *line)
 	}
 	else if (strcmp(fields[0], "encode") == 0 && count == 2)
 		answer_encode(fields[1]);
+	else if (strcmp(fields[0], "render") == 0 && count == 2)
+		answer_render(fields[1]);
 	else
 		buf_str(&out, "!unknown request");
 	buf_char(&out, '\n');

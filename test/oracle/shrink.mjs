@@ -31,12 +31,13 @@ function* simplerValue(v) {
 }
 
 function* simplerCase(failing) {
-  for (const name of ['doc', 'a', 'b', 'c']) {
+  const inputs = ['doc', 'a', 'b', 'c'].filter((name) => name in failing);
+  for (const name of inputs) {
     if (failing[name].ops) yield { ...failing, [name]: failing[name].ops };
     const ops = failing[name];
     if (Array.isArray(ops) ? ops.length > 0 : true) yield { ...failing, [name]: [] };
   }
-  for (const name of ['doc', 'a', 'b', 'c']) for (const simpler of simplerValue(failing[name])) yield { ...failing, [name]: simpler };
+  for (const name of inputs) for (const simpler of simplerValue(failing[name])) yield { ...failing, [name]: simpler };
   if (failing.index > 0) {
     yield { ...failing, index: 0 };
     yield { ...failing, index: failing.index - 1 };

@@ -32,6 +32,8 @@ INSERT INTO expected VALUES
 	('diff(a collab.delta, b collab.delta)', 'collab.delta', 'f', 'i', 's', true, true),
 	('delta_length(delta collab.delta)', 'bigint', 'f', 'i', 's', true, true),
 	('is_document(delta collab.delta)', 'boolean', 'f', 'i', 's', true, true),
+	('to_html(delta collab.delta)', 'text', 'f', 'i', 's', true, true),
+	('to_markdown(delta collab.delta)', 'text', 'f', 'i', 's', true, true),
 	('to_text(delta collab.delta, embed text DEFAULT ''''::text)', 'text', 'f', 'i', 's', true, true),
 	('slice(delta collab.delta, first bigint, past bigint DEFAULT NULL::bigint)', 'collab.delta', 'f', 'i', 's', false, true),
 	-- keys and identity
@@ -92,6 +94,8 @@ INSERT INTO expected VALUES
 	('document(doc_id text)', 'collab.delta', 'f', 's', 's', true, false),
 	('document(doc_id text, version bigint)', 'collab.delta', 'f', 's', 's', true, false),
 	('document_at(doc_id text, at timestamp with time zone)', 'collab.delta', 'f', 's', 's', true, false),
+	('html(doc_id text, version bigint DEFAULT NULL::bigint)', 'text', 'f', 's', 's', false, false),
+	('markdown(doc_id text, version bigint DEFAULT NULL::bigint)', 'text', 'f', 's', 's', false, false),
 	('text(doc_id text)', 'text', 'f', 's', 's', true, false),
 	('text(doc_id text, version bigint)', 'text', 'f', 's', 's', true, false),
 	('events_since(doc_id text, version bigint, max_events bigint DEFAULT NULL::bigint)', 'TABLE(version bigint, event bigint, site bigint, clock bigint, base_version bigint, author text, op collab.delta, length bigint, created_at timestamp with time zone)', 'f', 's', 's', false, false),

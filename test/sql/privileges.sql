@@ -18,6 +18,8 @@ SELECT collab.document('privileges', 1);
 SELECT collab.document_at('privileges', now());
 SELECT collab.text('privileges');
 SELECT collab.text('privileges', 1);
+SELECT collab.html('privileges');
+SELECT collab.markdown('privileges', 1);
 SELECT * FROM collab.events_since('privileges', 0);
 SELECT * FROM collab.open_document('privileges', 'alice', 1, NULL, NULL, 0, 100);
 SELECT * FROM collab.fetch_events(ARRAY[:key], ARRAY[0], 10);
