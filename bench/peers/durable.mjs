@@ -16,13 +16,12 @@ export async function durability(peer) {
     const ids = Array.from({ length: DOCUMENTS }, (_, i) => `${prefix}-${i}`);
     const clients = [];
     for (const id of ids) clients.push(await peer.open(id));
-    // What was typed long ago may be stored by now, so the documents themselves exist; the edit is what counts.
     await new Promise((resolve) => setTimeout(resolve, 300));
     await within(20000, 'saved', Promise.all(clients.map((client) => client.insert(5, mark))));
     result.saved += DOCUMENTS;
     await peer.crash();
     for (const client of clients) {
-      try { await client.close(); } catch { /* its server is gone */ }
+      try { await within(5000, 'close', Promise.resolve(client.close())); } catch { /* its server is gone */ }
     }
     await peer.recover();
     for (const id of ids) {

@@ -16,6 +16,7 @@ import { projectDir } from '../../test/lib/cluster.mjs';
 execFileSync(join(projectDir, 'scripts/npm.sh'), ['bench/peers'], { stdio: ['ignore', 'ignore', 'pipe'] });
 execFileSync('make', ['-s', '-C', join(projectDir, 'bench/peers/generator')], { stdio: 'inherit' });
 
+const { within } = await import('./clients.mjs');
 const { peers } = await import('./peers.mjs');
 const { check, generate, proveGenerator } = await import('./generator.mjs');
 const { ROUNDS, durability } = await import('./durable.mjs');
@@ -28,8 +29,10 @@ const CASES = (process.env.CASES ?? DEFAULT_CASES).split(/\s+/).filter(Boolean);
 const CHOSEN = (process.env.PEERS ?? peers.map(({ name }) => name).join(' ')).split(/\s+/).filter(Boolean);
 const FILE = join(projectDir, 'build/peers.jsonl');
 const IDLE_EDITORS = 10; // of a document
+const PEER_SECONDS = 900; // no peer may take longer
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const started = Date.now();
+const failures = [];
 
 function record(line) {
   appendFileSync(FILE, `${JSON.stringify(line)}\n`);
@@ -60,7 +63,7 @@ function judge(figures, { rate, idle }, walBefore, walAfter) {
   const connections = figures.docs * figures.editors;
   return {
     ...kept,
-    cpu_us: figures.acked > 0 ? figures.cpu_server_us + figures.cpu_postgres_us : null,
+    cpu_us: figures.acked > 0 && figures.memory_server > 0 ? figures.cpu_server_us + figures.cpu_postgres_us : null,
     wal_per_op: walAfter > 0 && figures.acked_ever > 0 ? (walAfter - walBefore) / figures.acked_ever : null,
     kib_per_connection: idle ? (figures.memory_server - figures.memory_server_before) / 1024 / connections : null,
     collapsed: !idle && (figures.acked === 0 || (rate > 0 && figures.acked_per_s < 0.95 * rate)),
@@ -95,6 +98,7 @@ async function measureAll(peer) {
     record({ kind: 'case', peer: peer.name, case: label, ...line });
     report(peer, label, line);
     console.log(row(peer, label, line));
+    if (line.wrong) failures.push(`${peer.title} ${label}: ${line.wrong}`);
     // What a server has queued up in a case is not to be paid for by the next one.
     if (line.failed || line.collapsed || !peer.alive()) await peer.restart();
     await sleep(500);
@@ -128,17 +132,19 @@ function describeMachine() {
 }
 
 process.setMaxListeners(100);
+// Whoever interrupts the run ends the servers as well; what a client library throws after its server was killed ends nothing.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+process.on('unhandledRejection', (error) => console.error(`   (a client library: ${error?.message ?? error})`));
 mkdirSync(join(projectDir, 'build'), { recursive: true });
 writeFileSync(FILE, '');
 record({ kind: 'machine', ...describeMachine() });
 console.log(`Side by side, one operation in flight per client, ${SECONDS} s each, fsync on; latencies in ms, CPU in µs of all server processes per operation\n`);
-const failures = [];
 for (const peer of peers.filter(({ name }) => CHOSEN.includes(name))) {
   const what = typeof peer.what === 'function' ? peer.what() : peer.what;
   console.log(`\n${peer.title}: ${what}; acknowledged = ${peer.acknowledged}   [${Math.round((Date.now() - started) / 1000)} s]\n${heading()}`);
   record({ kind: 'peer', peer: peer.name, title: peer.title, what, acknowledged: peer.acknowledged });
   try {
-    await comparePeer(peer);
+    await within(PEER_SECONDS * 1000, peer.title, comparePeer(peer));
   } catch (error) {
     failures.push(`${peer.title}: ${error.message}`);
     record({ kind: 'failed', peer: peer.name, failed: error.message });
