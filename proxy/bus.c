@@ -305,7 +305,7 @@ on_message(void *ctx, const char *channel, size_t channel_bytes, const char *dat
 		(void) !redis_send(bus->subscriber, 2, both, sizes, NULL, NULL);
 		return;
 	}
-	if (bytes <= SENDER_BYTES || data[SENDER_BYTES] != '\n')
+	if (bytes <= SENDER_BYTES + 1 || data[SENDER_BYTES] != '\n')
 	{
 		metrics_add(METRIC_BUS_REJECTED, 1);
 		return;
