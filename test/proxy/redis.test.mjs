@@ -448,6 +448,7 @@ test('messages that nobody vouches for change nothing', { timeout: 60000 }, asyn
 	await eventually(async () => await metric('collab_bus_events_total', { result: 'strange' }) === strange + 2);
 	fresh[0].send(insert(fresh[0], 1, 'new '));
 	assert.deepEqual((await fresh[1].next('events')).events.map(({ op }) => op.ops), [[{ insert: 'new ' }]]);
+	await fresh[0].next('ack');
 	assert.deepEqual(versions(fresh[0]), [2]);
 });
 
