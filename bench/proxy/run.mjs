@@ -1,4 +1,4 @@
-// run.mjs - figures through the proxy: the load generator against a private cluster and a proxy, fsync on.
+// run.mjs - figures through the proxy: the load generator of bench/peers against a private cluster and a proxy, fsync on.
 //
 //	CASES="1x1 10x4@1000" chooses cases (documents x editors @ operations per second), SECONDS=n their length.
 
@@ -11,7 +11,7 @@ import { Stack } from '../../test/lib/stack.mjs';
 const SECONDS = Number(process.env.SECONDS ?? 5);
 // Fixed rates first: after saturation the disk still writes back, and that is all their p99 would show.
 const CASES = (process.env.CASES ?? '50x4@1000 50x4@4000 1x1 1x10 1x50 10x4 100x2').split(/\s+/);
-const LOAD = join(projectDir, 'build/bench/load');
+const LOAD = join(projectDir, 'build/bench/generator');
 
 const GOALS = {
   '1x10': [['acked_per_s', '>=', 5000]],
@@ -39,18 +39,24 @@ function load(stack, label, { docs, editors, rate }) {
   const filler = 'Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n'.repeat(18).slice(0, 1000);
   stack.sql(`SELECT count(collab.create_document('${prefix}-' || i, $$${filler}$$)) FROM generate_series(0, ${docs - 1}) i;
     CHECKPOINT`);
-  const args = ['--port', stack.proxy.config.listen_port, '--prefix', prefix, '--docs', docs, '--editors', editors, '--rate', rate,
-    '--seconds', SECONDS, '--warmup', 1.5, '--proxy', stack.proxy.child.pid, '--postmaster', stack.cluster.postmaster.pid];
+  const args = ['--dialect', 'collab', '--port', stack.proxy.config.listen_port, '--prefix', prefix, '--docs', docs, '--editors', editors, '--rate', rate,
+    '--seconds', SECONDS, '--warmup', 1.5, '--server', stack.proxy.child.pid, '--postmaster', stack.cluster.postmaster.pid];
   return new Promise((resolve, reject) => {
     const child = spawn(LOAD, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.on('data', (chunk) => { text += chunk; });
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`${label}: the load generator failed\n${text}`))));
+    child.on('close', (code) => {
+      const figures = code === 0 ? JSON.parse(text) : null;
+      if (figures === null || figures.errors + figures.closed + figures.anomalies > 0)
+        reject(new Error(`${label}: the load generator failed\n${text}`));
+      else
+        resolve({ ...figures, cpu_proxy_us: figures.cpu_server_us, cpu_server_us: figures.cpu_server_us + figures.cpu_postgres_us });
+    });
   });
 }
 
-execFileSync('make', ['-s', '-C', join(projectDir, 'bench/proxy')], { stdio: 'inherit' });
+execFileSync('make', ['-s', '-C', join(projectDir, 'bench/peers/generator')], { stdio: 'inherit' });
 const stack = await Stack.start({
   settings: { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_timeout: '30min', autovacuum_naptime: '5min' },
 });
@@ -60,7 +66,6 @@ try {
   for (const label of CASES) {
     const [, docs, editors, rate] = /^(\d+)x(\d+)(?:@(\d+))?$/.exec(label);
     const figures = await load(stack, label, { docs: Number(docs), editors: Number(editors), rate: Number(rate ?? 0) });
-    figures.cpu_server_us = figures.cpu_proxy_us + figures.cpu_postgres_us;
     console.log(`${label.padEnd(15)}${COLUMNS.map(([key, , digits]) => figures[key].toFixed(digits).padStart(15)).join('')}`);
     for (const [key] of COLUMNS) {
       const goal = GOALS[label]?.find(([name]) => name === key);
