@@ -55,7 +55,10 @@ function progress(what, pids) {
 }
 
 const documents = Crowd.documents({ connections: SIZE, perDocument: PER_DOCUMENT });
-stack.sql(`SELECT count(collab.create_document('crowd-' || i, repeat('lorem ipsum ', 20))) FROM generate_series(0, ${documents - 1}) i; CHECKPOINT`);
+// each takes a lock until the end of its transaction
+for (let from = 0; from < documents; from += 1000)
+  stack.sql(`SELECT count(collab.create_document('crowd-' || i, repeat('lorem ipsum ', 20))) FROM generate_series(${from}, ${Math.min(from + 1000, documents) - 1}) i`);
+stack.sql('CHECKPOINT');
 let workers = await ready();
 let pids = workers.map(({ pid }) => pid);
 const crowd = Crowd.start({ port: stack.proxy.config.listen_port, connections: SIZE, perDocument: PER_DOCUMENT, window: 600 });
