@@ -208,6 +208,12 @@ on_grace(WheelTimer *timer)
 	room_want(room, room->target);
 }
 
+static void
+on_members(WheelTimer *timer)
+{
+	cache_write_members(container_of(timer, BusRoom, members)->room);
+}
+
 bool
 bus_waits(Room *room)
 {
@@ -476,6 +482,7 @@ bus_open(Room *room)
 	buf_init(&state->records, util_buffer_alloc);
 	buf_init(&state->marks, util_buffer_alloc);
 	wheel_timer_init(&state->grace, on_grace);
+	wheel_timer_init(&state->members, on_members);
 	list_append(&bus->subscribe, &state->subscribe);
 	room->bus = state;
 }
@@ -503,6 +510,7 @@ bus_close(Room *room)
 	while (!list_empty(&state->early))
 		drop_early(state, container_of(state->early.next, EarlyEvent, node));
 	wheel_cancel(&room->proxy->wheel, &state->grace);
+	wheel_cancel(&room->proxy->wheel, &state->members);
 	list_remove(&state->subscribe);
 	buf_free(&state->records);
 	buf_free(&state->marks);

@@ -20,8 +20,10 @@ typedef struct BusRoom
 	Buf		   marks;	  /* CacheRecords: where each of them ends */
 	List	   early;	  /* EarlyEvent.node, ascending: they came before those in front of them */
 	size_t	   early_bytes;
-	WheelTimer grace;	   /* then the versions that are missing are read from the database */
-	uint64_t   prolonged;  /* when the life of its operations in Redis was, by proxy_now() */
+	WheelTimer members;	  /* then the list of members in Redis is renewed */
+	WheelTimer grace;	  /* then the versions that are missing are read from the database */
+	uint64_t   prolonged; /* when the life of its operations in Redis was, by proxy_now() */
+	bool	   members_soon;
 	bool	   subscribed; /* on the connection at hand; not yet confirmed */
 	bool	   live;	   /* confirmed */
 	bool	   missed;	   /* while it was not, something may have come */

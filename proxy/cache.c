@@ -1,9 +1,10 @@
-/* cache.c - what proxies leave for each other in Redis: the snapshot of a document, and its last operations. */
+/* cache.c - what proxies leave in Redis: the snapshot of a document, its last operations, and who is there. */
 #include "cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bus.h"
 #include "redis.h"
@@ -16,8 +17,12 @@
 #define MAX_WARM 512		  /* times MAX_RECORD_BYTES is less than any redis_buffer_bytes */
 #define RECORDS_PER_COMMAND 64
 #define MAX_SNAPSHOT_BYTES (4 * 1024 * 1024)
-#define PATIENCE_MS 40 /* with Redis, before the database is asked */
+#define PATIENCE_MS 100 /* with Redis, before the database is asked */
 #define KIND 's'
+#define MEMBERS_SOON_MS 500
+#define MEMBERS_MS 5000
+#define MEMBER_LIFE_SECONDS "10"
+#define MEMBER_LIFE 10
 #define MAX_HEAD 128
 #define LAST_BYTE "4194431" /* of such a snapshot and its head, at most */
 
@@ -324,6 +329,111 @@ cache_drop_snapshot(Room *room)
 		drop(room, ":snapshot");
 }
 
+/* ---- members ---- */
+
+/* A member as the list names it. */
+static void
+write_member(Buf *out, const Client *client)
+{
+	buf_str(out, "{\"session\":\"");
+	buf_hex64(out, client->session);
+	buf_str(out, "\",\"user\":");
+	buf_str(out, client->user_json);
+	buf_char(out, '}');
+}
+
+/* One command for a part of them, from *node on. */
+static void
+write_some_members(Room *room, Buf *name, List **node, const char *now)
+{
+	Command command;
+	Buf		texts;
+	size_t	ends[RECORDS_PER_COMMAND];
+	int		count = 0;
+
+	buf_init(&texts, util_buffer_alloc);
+	for (; *node != &room->members && count < RECORDS_PER_COMMAND; *node = (*node)->next)
+	{
+		const Client *client = container_of(*node, Client, member);
+
+		if (client->state != CLIENT_LIVE)
+			continue;
+		write_member(&texts, client);
+		ends[count++] = texts.size;
+	}
+	begin(&command, room, name, "ZADD", ":presence");
+	for (int i = 0; i < count; i++)
+	{
+		size_t start = i == 0 ? 0 : ends[i - 1];
+
+		add(&command, now, strlen(now));
+		add(&command, texts.data + start, ends[i] - start);
+	}
+	if (count > 0)
+		say(room, &command);
+	buf_free(&texts);
+}
+
+void
+cache_write_members(Room *room)
+{
+	Command command;
+	Buf		name;
+	List   *node = room->members.next;
+	char	now[24];
+	char	past[24];
+
+	room->bus->members_soon = false;
+	if (room->member_count > 0)
+		wheel_set(&room->proxy->wheel, &room->bus->members, MEMBERS_MS);
+	if (room->member_count == 0 || !redis_is_up(bus_redis(room->proxy->bus)))
+		return;
+	snprintf(now, sizeof(now), "%lld", (long long) time(NULL));
+	snprintf(past, sizeof(past), "(%lld", (long long) time(NULL) - MEMBER_LIFE);
+	buf_init(&name, util_buffer_alloc);
+	while (node != &room->members)
+		write_some_members(room, &name, &node, now);
+	/* those of a proxy that is no more */
+	begin(&command, room, &name, "ZREMRANGEBYSCORE", ":presence");
+	add(&command, WORD("-inf"));
+	add(&command, past, strlen(past));
+	say(room, &command);
+	begin(&command, room, &name, "EXPIRE", ":presence");
+	add(&command, WORD(MEMBER_LIFE_SECONDS));
+	say(room, &command);
+	buf_free(&name);
+}
+
+void
+cache_member_came(Room *room)
+{
+	if (room->bus == NULL || room->bus->members_soon)
+		return;
+	room->bus->members_soon = true;
+	wheel_set(&room->proxy->wheel, &room->bus->members, MEMBERS_SOON_MS);
+}
+
+void
+cache_member_left(Room *room, const Client *client)
+{
+	Command command;
+	Buf		name;
+	Buf		text;
+
+	if (room->bus == NULL || !redis_is_up(bus_redis(room->proxy->bus)))
+		return;
+	buf_init(&name, util_buffer_alloc);
+	buf_init(&text, util_buffer_alloc);
+	write_member(&text, client);
+	begin(&command, room, &name, "ZREM", ":presence");
+	add(&command, text.data, text.size);
+	say(room, &command);
+	buf_free(&name);
+	buf_free(&text);
+}
+
+/* ---- the end ---- */
+
 void
 cache_forget(Room *room)
 {
@@ -331,4 +441,5 @@ cache_forget(Room *room)
 		return;
 	drop(room, ":snapshot");
 	drop(room, ":operations");
+	drop(room, ":presence");
 }

@@ -1,6 +1,8 @@
 /* presence.c - who is in a room and where their cursors are. Never touches the database. */
 #include "presence.h"
 
+#include "cache.h"
+
 #include "exchange.h"
 #include "remote.h"
 
@@ -42,6 +44,7 @@ presence_join(Room *room, Client *client)
 	client->greeted = false;
 	client->announced = false;
 	presence_changed(room);
+	cache_member_came(room);
 }
 
 void
@@ -56,6 +59,7 @@ presence_gone(Room *room, uint64_t session)
 void
 presence_leave(Room *room, Client *client)
 {
+	cache_member_left(room, client);
 	if (!client->announced)
 		return;
 	presence_gone(room, client->session);
