@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "redis_address.h"
+#include "tls.h"
 
 #define MAX_REDIS_PREFIX 64
 
@@ -60,6 +61,9 @@ static const Setting settings[] = {
 	LIVE_NUMBER(max_connections, "10000", 1, 1000000, "", "sockets open at once"),
 	LIVE_NUMBER(max_connections_per_ip, "0", 0, 1000000, "",
 				"sockets open at once from one address; 0: no limit of its own"),
+	TEXT(tls_certificate, "",
+		 "file of the certificate and its chain (PEM): connections are encrypted, TLS 1.3 only; empty: they are not"),
+	TEXT(tls_key, "", "file of the certificate's key (PEM, without a passphrase)"),
 	TEXT(trusted_proxies, "",
 		 "addresses or ranges (10.0.0.0/8, fd00::/8) of balancers whose X-Forwarded-For tells the client's address"),
 	LIVE_NUMBER(
@@ -147,6 +151,22 @@ validate_redis(const Config *config)
 }
 
 static bool
+validate_tls(const Config *config)
+{
+	char problem[TLS_PROBLEM_BYTES];
+
+	if (config->tls_certificate[0] == '\0' && config->tls_key[0] == '\0')
+		return true;
+	if (config->tls_certificate[0] == '\0' || config->tls_key[0] == '\0')
+		fprintf(stderr, "collab-proxy: tls_certificate and tls_key are needed both\n");
+	else if (tls_check(config->tls_certificate, config->tls_key, problem))
+		return true;
+	else
+		fprintf(stderr, "collab-proxy: tls_certificate and tls_key are not valid: %s\n", problem);
+	return false;
+}
+
+static bool
 validate(void *values)
 {
 	Config	   *config = values;
@@ -197,6 +217,7 @@ validate(void *values)
 		good = false;
 	}
 	good &= validate_redis(config);
+	good &= validate_tls(config);
 	if (!log_parse_level(config->log_level, &level))
 	{
 		fprintf(stderr, "collab-proxy: log_level must be error, warning, info or debug\n");

@@ -10,6 +10,8 @@ typedef struct Config
 	char   *auth;
 	char   *listen_address;
 	char   *trusted_proxies;
+	char   *tls_certificate;
+	char   *tls_key;
 	int64_t listen_port;
 	char   *admin_address;
 	int64_t admin_port;

@@ -86,6 +86,8 @@
 	ROW(ACCEPT_PAUSES_RATE, COUNTER, "collab_accept_pauses_total", "reason=\"rate\"",                                     \
 		"Times that newcomers were left waiting in the kernel's queue: accept_rate, no file descriptors left.")           \
 	ROW(ACCEPT_PAUSES_FILES, COUNTER, "collab_accept_pauses_total", "reason=\"descriptors\"", NULL)                       \
+	ROW(TLS_VALID_UNTIL, LEVEL, "collab_tls_certificate_expiry_timestamp_seconds", "",                                    \
+		"When the certificate ends to be valid, in seconds since 1970; 0: connections are not encrypted.")                \
 	ROW(HINTS_USED, COUNTER, "collab_hints_total", "result=\"used\"",                                                     \
 		"Hints of the database: about a document open here, about none, not understood.")                                 \
 	ROW(HINTS_UNKNOWN, COUNTER, "collab_hints_total", "result=\"unknown\"", NULL)                                         \

@@ -83,6 +83,7 @@ pulse_take(Pulse *pulse)
 	int64_t		 sockets = ws_connections(proxy->ws);
 
 	take_database(proxy);
+	metrics_set(METRIC_TLS_VALID_UNTIL, (uint64_t) ws_valid_until(proxy->ws));
 	take_queues(proxy);
 	metrics_set(METRIC_CONNECTIONS, (uint64_t) proxy->client_count);
 	metrics_set(METRIC_CONNECTIONS_LIMIT, (uint64_t) proxy->config.max_connections);

@@ -146,6 +146,7 @@ on_reload(uv_signal_t *handle, int number)
 	{
 		config_apply_log(&worker->proxy.config);
 		ws_limits_changed(worker->proxy.ws);
+		ws_certificate_changed(worker->proxy.ws);
 	}
 	notify_send("READY=1");
 }

@@ -17,6 +17,7 @@
 #include "http.h"
 #include "limits.h"
 #include "log.h"
+#include "tls.h"
 
 #define RX_BYTES 256	   /* per connection; longer frames come in pieces */
 #define TX_BYTES 65536	   /* most that one write takes */
@@ -57,6 +58,7 @@ struct Ws
 	AddressSet			trusted; /* proxies whose X-Forwarded-For counts */
 	List				all;	 /* WsConn.all */
 	List				dirty;	 /* WsConn.dirty */
+	SSL_CTX			   *tls;	 /* NULL: connections are not encrypted */
 	void			   *loops[1];
 	unsigned char	   *out; /* LWS_PRE + TX_BYTES */
 };
@@ -451,13 +453,32 @@ free_conn(WsConn *conn)
 	free(conn);
 }
 
+/* The library made a context for encrypted connections; non-zero: it cannot be used. */
+static int
+on_tls_context(Ws *ws, SSL_CTX *context)
+{
+	const Config *config = &ws->proxy->config;
+	char		  problem[TLS_PROBLEM_BYTES];
+	char		  quoted[TLS_PROBLEM_BYTES * 2];
+
+	if (!tls_set_up(context, config->tls_certificate, config->tls_key, problem))
+	{
+		log_line(LOG_ERROR, "cannot encrypt connections", "reason=%s",
+				 log_quote(quoted, sizeof(quoted), problem));
+		return -1;
+	}
+	ws->tls = context;
+	return 0;
+}
+
 /* Translates, nothing else. */
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	WsConn *conn = lws_get_opaque_user_data(wsi);
 
-	(void) user;
+	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
+		return on_tls_context(lws_context_user(lws_get_context(wsi)), user);
 	if (conn == NULL)
 		return reason == LWS_CALLBACK_RAW_ADOPT ? -1 : 0;
 	switch (reason)
@@ -607,6 +628,12 @@ ws_create(Proxy *proxy, int listen_fd)
 	info.keepalive_timeout = HANDSHAKE_SECONDS;
 	info.gid = info.uid = (int) -1;
 	info.vhost_name = "collab";
+	info.user = ws;
+	if (proxy->config.tls_certificate[0] != '\0')
+	{
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+		info.alpn = "http/1.1";
+	}
 	ws->context = lws_create_context(&info);
 	if (ws->context != NULL)
 		ws->vhost = lws_create_vhost(ws->context, &info);
@@ -656,6 +683,20 @@ ws_limits_changed(Ws *ws)
 }
 
 void
+ws_certificate_changed(Ws *ws)
+{
+	const Config *config = &ws->proxy->config;
+	char		  problem[TLS_PROBLEM_BYTES];
+	char		  quoted[TLS_PROBLEM_BYTES * 2];
+
+	if (ws->tls == NULL)
+		return;
+	if (!tls_renew(ws->tls, config->tls_certificate, config->tls_key, problem))
+		log_line(LOG_ERROR, "the certificate stays the old one", "reason=%s",
+				 log_quote(quoted, sizeof(quoted), problem));
+}
+
+void
 ws_close_all(Ws *ws, int code, const char *reason)
 {
 	List *node;
@@ -687,6 +728,12 @@ ws_free(Ws *ws)
 	limits_free(ws->limits);
 	free(ws->out);
 	free(ws);
+}
+
+int64_t
+ws_valid_until(const Ws *ws)
+{
+	return ws->tls != NULL ? tls_valid_until(ws->tls) : 0;
 }
 
 int64_t

@@ -29,6 +29,10 @@ void ws_turn_end(Ws *ws);
 
 /* The settings about limits have changed. */
 void ws_limits_changed(Ws *ws);
+/* Reads the certificate's files again, for whoever connects from now on. */
+void ws_certificate_changed(Ws *ws);
+/* When that ends to be valid: seconds since 1970; 0: connections are not encrypted. */
+int64_t ws_valid_until(const Ws *ws);
 
 int64_t ws_connections(const Ws *ws);
 /* Takes nobody in at present: max_connections is reached, or descriptors have run out. */
