@@ -418,6 +418,7 @@ crowd_run(void)
 		uv_timer_start(&keep_alive_timer, on_keep_alive, (uint64_t) crowd.dialect->keep_alive_ms,
 					   (uint64_t) crowd.dialect->keep_alive_ms);
 	uv_run(loop, UV_RUN_DEFAULT);
+	result.unanswered = in_flight();
 	if (crowd.text_file != NULL)
 		print_text();
 	result_print();

@@ -88,6 +88,7 @@ result_print(void)
 		(unsigned long long) result.errors, (unsigned long long) result.retries,
 		(unsigned long long) result.gaps, (unsigned long long) result.closed,
 		(unsigned long long) result.anomalies);
+	printf("\"unanswered\":%d,", result.unanswered);
 	printf("\"first_error\":\"%s\",\"acked_by_document\":[", result.first_error);
 	for (i = 0; i < crowd.docs; i++)
 		printf("%s%llu", i > 0 ? "," : "", (unsigned long long) result.acked_by_document[i]);

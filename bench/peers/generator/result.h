@@ -18,6 +18,7 @@ typedef struct Result
 	/* from the first connection to the last */
 	double	  memory_server_before, memory_postgres_before, opened_in; /* bytes; s */
 	uint64_t  acked_ever, delivered_ever, errors, retries, gaps, closed, anomalies;
+	int		  unanswered; /* operations in flight when it was given up waiting */
 	uint64_t *acked_by_document;
 	char	  first_error[512];
 } Result;
