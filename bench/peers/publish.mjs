@@ -44,9 +44,15 @@ const full = labels.flatMap((label) => peers.filter(({ peer }) => cases.some((li
   return [i === 0 ? describe(label) : '', title, ...COLUMNS.map(([, , show]) => (f.failed ? '' : show(f))), remark(f)];
 }));
 
+const measured = cases.filter((line) => !line.failed);
+const most = (key) => Math.max(...measured.map((line) => line[key]));
+const waits = measured.filter(({ unanswered }) => unanswered > 0).length;
+
 const section = `
 \`make bench BENCHES=peers\`, then \`node bench/peers/publish.mjs\`, on ${machine.at.slice(0, 10)}: ${machine.cpus} cores of ${machine.model}, ${machine.postgres}, node ${machine.node}, ${machine.seconds} s for each case
-(commit ${machine.commit}; all figures in [peers.jsonl](peers.jsonl)).
+(commit ${machine.commit}; all figures in [peers.jsonl](peers.jsonl)). The generator took at most
+${Math.round(100 * most('busy_load'))} % of a core, and its schedule was behind by ${most('late_p99_ms').toFixed(1)} ms in the worst case's p99. ${measured.filter(({ wrong }) => wrong === null).length} cases were read back
+with the servers' own clients, ${measured.filter(({ wrong }) => wrong).length} of them with other content than acknowledged; in ${waits} some operations were never answered.
 
 ![Acknowledged operations, propagation and processor time of collab and its peers](peers.svg)
 
