@@ -156,6 +156,15 @@ client_fall_behind(Client *client)
 /* ---- sent elsewhere ---- */
 
 void
+client_tell_database(Client *client)
+{
+	if (client->state == CLIENT_CLOSED)
+		return;
+	client->heartbeat_due = true;
+	ws_wake(client->conn);
+}
+
+void
 client_leave(Client *client, int64_t retry_ms)
 {
 	if (client->state == CLIENT_CLOSED || client->leaving)
@@ -323,6 +332,7 @@ void
 client_go_live(Client *client)
 {
 	client->state = CLIENT_LIVE;
+	client->heartbeat_due |= client->proxy->outage.away;
 	presence_join(client->room, client);
 	ws_wake(client->conn);
 }
@@ -361,7 +371,7 @@ fill_heartbeat(Client *client, char *out, size_t capacity)
 	size_t used;
 
 	buf_clear(text);
-	wire_heartbeat(text, client->state == CLIENT_LIVE ? client->position : 0);
+	wire_heartbeat(text, client->state == CLIENT_LIVE ? client->position : 0, client->proxy->outage.away);
 	if (text->size + FRAME_HEADER_MAX > capacity)
 		return 0;
 	used = frame_header(out, text->size, true, true);
@@ -543,6 +553,8 @@ on_open(Client *client, const WireMessage *message)
 	client->room = rooms_enter(proxy->rooms, client->doc_id);
 	room_join(client->room, client);
 	loader_open(proxy->loader, client, message);
+	if (proxy->outage.away)
+		client_tell_database(client);
 }
 
 static void

@@ -102,6 +102,8 @@ void client_send(Client *client, Frame *frame);
 void client_error(Client *client, const char *code, const char *message, int64_t clock, int64_t retry_ms);
 /* An error and then the close frame. */
 void client_fail(Client *client, const char *code, const char *message, int close_code);
+/* What is known of the database has changed: a heartbeat says so, at once. */
+void client_tell_database(Client *client);
 /* Stops everything at once: what is queued is dropped. */
 void client_close(Client *client, int close_code, const char *reason);
 /* It reads too slowly for what it is to be sent: instead of all that it gets one `resync`, and is out of the room until it opens again. */

@@ -95,6 +95,8 @@ static const Setting settings[] = {
 	NUMBER(lock_timeout_ms, "3000", 10, 600000, "ms", "how long an operation waits for a document's lock"),
 	NUMBER(statement_timeout_ms, "30000", 0, 3600000, "ms", "longest statement; 0: no limit"),
 	NUMBER(connect_timeout_ms, "5000", 100, 600000, "ms", "longest attempt to reach the database"),
+	NUMBER(answer_timeout_ms, "10000", 0, 3600000, "ms",
+		   "a database that gave no sign of life for so long is left and looked for again; 0: never"),
 	LIVE_NUMBER(drain_delay_ms, "0", 0, 600000, "ms",
 				"after SIGTERM, time for balancers to see that /readyz says 503, before anybody is sent away"),
 	LIVE_NUMBER(drain_rate, "2000", 1, 1000000, "clients per second",

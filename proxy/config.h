@@ -54,6 +54,7 @@ typedef struct Config
 	int64_t lock_timeout_ms;
 	int64_t statement_timeout_ms;
 	int64_t connect_timeout_ms;
+	int64_t answer_timeout_ms;
 	int64_t drain_delay_ms;
 	int64_t drain_rate;
 	int64_t drain_spread_ms;

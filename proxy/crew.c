@@ -63,7 +63,8 @@ struct Crew
 	const Config  *config;
 	int			   count;
 	Station		  *stations;
-	Slot		  *slots; /* two for each station */
+	Slot		  *slots;  /* two for each station */
+	PgServerSeen   server; /* the newest database that any worker has seen */
 	bool		  *slot_taken;
 	int			   memory_fd;
 	int			   running;
@@ -260,6 +261,8 @@ watch_hand(Hand *hand, uint64_t now)
 {
 	if (hand == NULL || hand->killed)
 		return;
+	pg_server_gather(&hand->crew->server, &slot_of(hand)->seen);
+	slot_of(hand)->known = hand->crew->server;
 	if (hand->reload && slot_of(hand)->state != SLOT_STARTING)
 	{
 		hand->reload = false;

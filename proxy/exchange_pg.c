@@ -206,6 +206,7 @@ exchange_pg_create(Proxy *proxy)
 	self->setup.conninfo = proxy->config.database;
 	self->setup.statement_timeout_ms = WAIT_MS + GRACE_MS;
 	self->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;
+	self->setup.answer_timeout_ms = proxy->config.answer_timeout_ms;
 	/* all proxies meet on the same server */
 	self->setup.must_write = true;
 	pg_params_init(&self->params);

@@ -17,15 +17,16 @@
 /* One database connection. A document always takes the same lane, so its operations stay in order. */
 typedef struct Lane
 {
-	Lanes  *lanes;
-	Pg	   *pg;
-	PgSetup setup;
-	bool	waits;	 /* a retry lane: one message at a time, and it may wait for the lock */
-	List	waiting; /* Message.node */
-	List	alone;	 /* those that get a statement of their own */
-	size_t	waiting_bytes;
-	int		waiting_count;
-	int		in_flight_count;
+	Lanes	*lanes;
+	Pg		*pg;
+	PgSetup	 setup;
+	bool	 waits;	  /* a retry lane: one message at a time, and it may wait for the lock */
+	List	 waiting; /* Message.node */
+	List	 alone;	  /* those that get a statement of their own */
+	size_t	 waiting_bytes;
+	int		 waiting_count;
+	int		 in_flight_count;
+	uint64_t answered; /* when a batch was committed last, ms of the loop's clock; 0: never */
 } Lane;
 
 struct Lanes
@@ -397,7 +398,10 @@ on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 	if (outcome != PG_LOST)
 		metrics_observe(HISTOGRAM_BATCH, proxy_clock(lane->lanes->proxy) - batch->sent, 1);
 	if (outcome == PG_ROWS)
+	{
+		lane->answered = proxy_now(lane->lanes->proxy);
 		on_rows(batch, result);
+	}
 	else if (outcome == PG_ERROR)
 		on_error(batch, result);
 	else
@@ -548,6 +552,7 @@ create_lanes(Lanes *lanes, int count, bool waits)
 		lane->setup.lock_timeout_ms = waits ? proxy->config.lock_timeout_ms : 0;
 		lane->setup.statement_timeout_ms = proxy->config.statement_timeout_ms;
 		lane->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;
+		lane->setup.answer_timeout_ms = proxy->config.answer_timeout_ms;
 		lane->setup.must_write = true;
 		lane->pg = pg_create(&proxy->loop, &proxy->wheel, &lane->setup, &hooks, lane);
 	}
@@ -648,6 +653,29 @@ lanes_load(const Lanes *lanes, LanesLoad *load)
 	memset(load, 0, sizeof(*load));
 	add_load(load, lanes->lanes, lanes->lane_count);
 	add_load(load, lanes->retry_lanes, lanes->retry_count);
+}
+
+/* A lane that is stuck says something of the database only when none of the others gets on. */
+bool
+lanes_take(const Lanes *lanes, uint64_t slow_ms)
+{
+	bool stuck = false;
+	bool up = false;
+
+	for (int i = 0; i < lanes->lane_count; i++)
+	{
+		const Lane *lane = &lanes->lanes[i];
+
+		if (!pg_is_up(lane->pg))
+			continue;
+		up = true;
+		if (pg_owed_ms(lane->pg) > slow_ms)
+			stuck = true;
+		else if (pg_in_flight(lane->pg) > 0 ||
+				 (lane->answered > 0 && proxy_now(lanes->proxy) < lane->answered + slow_ms))
+			return true;
+	}
+	return up && !stuck;
 }
 
 bool

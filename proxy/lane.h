@@ -55,5 +55,7 @@ void lanes_turn_end(Lanes *lanes);
 bool lanes_idle(const Lanes *lanes);
 bool lanes_up(const Lanes *lanes);
 bool lanes_durable(const Lanes *lanes);
+/* Whether edits get through: false where no lane is up, or where those that are have been waiting for longer than slow_ms. */
+bool lanes_take(const Lanes *lanes, uint64_t slow_ms);
 
 #endif

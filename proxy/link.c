@@ -15,6 +15,13 @@
 /* Not COLLAB_: those are settings. */
 #define VARIABLE "_COLLAB_WORKER"
 
+/* What both sides must agree on. */
+static uint64_t
+slot_layout(void)
+{
+	return metrics_layout() ^ sizeof(Slot);
+}
+
 /* ---- the supervisor's side ---- */
 
 Slot *
@@ -67,7 +74,7 @@ link_environment(char **env, int worker, int slot)
 			copy[kept++] = util_strdup(env[i]);
 	}
 	snprintf(own, sizeof(own), VARIABLE "=%d %d %d %016llx", worker, slot, (int) getpid(),
-			 (unsigned long long) metrics_layout());
+			 (unsigned long long) slot_layout());
 	copy[kept++] = util_strdup(own);
 	copy[kept] = NULL;
 	return copy;
@@ -110,7 +117,7 @@ link_take(Link *link)
 	if (text == NULL)
 		return LINK_NONE;
 	if (sscanf(text, "%d %d %d %llx", &link->worker, &slot, &supervisor, &layout) != 4 ||
-		layout != metrics_layout())
+		layout != slot_layout())
 	{
 		log_line(LOG_ERROR,
 				 "this program is not the one that its supervisor was started from: restart the service",

@@ -485,6 +485,8 @@ listener_create(Proxy *proxy)
 	listener->setup.listen_sql = "LISTEN collab";
 	listener->setup.statement_timeout_ms = proxy->config.statement_timeout_ms;
 	listener->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;
+	listener->setup.answer_timeout_ms = proxy->config.answer_timeout_ms;
+	listener->setup.pings = true;
 	listener->setup.must_write = true;
 	list_init(&listener->fetch);
 	list_init(&listener->check);

@@ -876,6 +876,7 @@ loader_create(Proxy *proxy)
 	loader->setup.statement_count = 1;
 	loader->setup.statement_timeout_ms = proxy->config.statement_timeout_ms;
 	loader->setup.connect_timeout_ms = proxy->config.connect_timeout_ms;
+	loader->setup.answer_timeout_ms = proxy->config.answer_timeout_ms;
 	loader->setup.must_write = true; /* a standby may lag behind what was acknowledged */
 	loader->reader_count = (int) proxy->config.readers;
 	loader->readers = util_alloc_zero((size_t) loader->reader_count * sizeof(*loader->readers));

@@ -125,6 +125,8 @@
 		"Connections to the database that were made again after they had been lost.")                                     \
 	ROW(DB_FAILURES, COUNTER, "collab_db_connect_failures_total", "",                                                     \
 		"Attempts to reach the database that failed.")                                                                    \
+	ROW(DB_FORMER, COUNTER, "collab_db_former_primaries_total", "",                                                       \
+		"Connections that were refused because the server is on a lower timeline than one seen before.")                  \
 	ROW(DB_ERRORS, COUNTER, "collab_db_errors_total", "",                                                                 \
 		"Statements that the database answered with an error.")                                                           \
 	ROW(REDIS_UP, LEVEL, "collab_redis_up", "",                                                                           \
@@ -158,6 +160,7 @@
 		"cache=\"operations\",result=\"miss\"", NULL)                                                                     \
 	ROW(DURABLE, LEVEL, "collab_db_durable", "",                                                                          \
 		"1: the database keeps what it commits; 0: fsync, full_page_writes or synchronous_commit is off, or it is away.") \
+	ROW(DB_AWAY, LEVEL, "collab_db_away", "", "1: clients were told that the database takes no edits now.")               \
 	ROW(READY, LEVEL, "collab_ready", "", "1: takes clients; 0: drains, is full, or has no database.")                    \
 	ROW(LOOP_LAG, MICROS, "collab_loop_lag_seconds", "",                                                                  \
 		"How late the event loop served its last quarter-second timer.")

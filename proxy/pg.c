@@ -9,10 +9,13 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "pg_hosts.h"
+#include "pg_server.h"
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 1000
 #define MIN_SERVER_VERSION 150000
+#define LOOKS 4 /* per answer_timeout_ms */
 
 typedef enum PgState
 {
@@ -29,6 +32,7 @@ typedef struct PgRequest
 	List	  node;
 	PgDone	  done; /* NULL: the set-up */
 	void	 *ctx;
+	uint64_t  sent;	  /* ms of the loop's clock */
 	PGresult *result; /* the rows, or the first error */
 } PgRequest;
 
@@ -51,7 +55,19 @@ struct Pg
 	bool		   durable;
 	bool		   was_up; /* once at least */
 	bool		   broken; /* found out where it could not be handled: the timer will */
+	const char	  *why;	   /* NULL: libpq knows */
+	List		   peer;   /* in `all` */
+	PgHosts		   hosts;
+	int			   first_host; /* of the next attempt */
+	uint64_t	   system;	   /* of the server */
+	uint64_t	   timeline;
+	uint64_t	   heard; /* the counter below, at the last look */
+	int silent; /* looks in a row at which an answer was owed and nothing had come from the server */
 };
+
+/* Every connection of the process, and how often the database sent something on any of them. */
+static List		all = {&all, &all};
+static uint64_t heard;
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 
@@ -141,6 +157,8 @@ drop(Pg *pg, const char *what, const char *reason)
 	pg->in_flight = 0;
 	if (pg->state == PG_IDLE)
 	{
+		if (!was_up)
+			pg->first_host++;
 		wheel_set(pg->wheel, &pg->timer, pg->backoff_ms + util_random() % (pg->backoff_ms / 2 + 1));
 		pg->backoff_ms = pg->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : pg->backoff_ms * 2;
 	}
@@ -158,11 +176,22 @@ drop(Pg *pg, const char *what, const char *reason)
 		pg->hooks->down(pg->ctx);
 }
 
+/* Sets the timer for the next look at a connection that works. */
+static void
+look_again(Pg *pg)
+{
+	if (pg->setup->answer_timeout_ms > 0)
+		wheel_set(pg->wheel, &pg->timer, (uint64_t) pg->setup->answer_timeout_ms / LOOKS);
+	else
+		wheel_cancel(pg->wheel, &pg->timer);
+}
+
 /* For places that must not call back: the timer finishes it at the next turn. */
 static void
-mark_broken(Pg *pg)
+mark_broken(Pg *pg, const char *why)
 {
 	pg->broken = true;
+	pg->why = why;
 	wheel_set(pg->wheel, &pg->timer, 0);
 }
 
@@ -182,15 +211,44 @@ fail(Pg *pg, const char *what)
 	drop(pg, what, reason);
 }
 
+/* Starts an attempt. What stands before dbname the connection string may say otherwise, what stands behind it it may not. */
+static PGconn *
+begin_attempt(Pg *pg)
+{
+	const PgHosts *hosts = &pg->hosts;
+	bool		   turn = hosts->count > 1;
+	char		  *host = turn ? pg_hosts_from(hosts->host, pg->first_host) : NULL;
+	char		  *hostaddr = turn ? pg_hosts_from(hosts->hostaddr, pg->first_host) : NULL;
+	char		  *port = turn ? pg_hosts_from(hosts->port, pg->first_host) : NULL;
+	/* a link that is cut without a word: found out within 14 s when idle, 15 s when something is on its way */
+	const char *const keys[] = {"keepalives_idle",
+								"keepalives_interval",
+								"keepalives_count",
+								"tcp_user_timeout",
+								"dbname",
+								"fallback_application_name",
+								"client_encoding",
+								"host",
+								"hostaddr",
+								"port",
+								NULL};
+	const char *const values[] = {"5",	"3",	  "3",	"15000", pg->setup->conninfo, "collab-proxy", "UTF8",
+								  host, hostaddr, port, NULL};
+	PGconn			 *conn = PQconnectStartParams(keys, values, 1);
+
+	free(host);
+	free(hostaddr);
+	free(port);
+	return conn;
+}
+
 static void
 connect_start(Pg *pg)
 {
-	const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "tcp_user_timeout",
-								NULL};
-	const char *const values[] = {pg->setup->conninfo, "collab-proxy", "UTF8", "15000", NULL};
-
+	if (pg->hosts.count > 0)
+		pg->first_host %= pg->hosts.count;
 	pg->state = PG_CONNECTING;
-	pg->conn = PQconnectStartParams(keys, values, 1);
+	pg->conn = begin_attempt(pg);
 	wheel_set(pg->wheel, &pg->timer, (uint64_t) pg->setup->connect_timeout_ms);
 	if (pg->conn == NULL || PQstatus(pg->conn) == CONNECTION_BAD || !watch(pg, UV_WRITABLE))
 		fail(pg, "cannot reach the database");
@@ -207,6 +265,18 @@ on_notice(void *arg, const PGresult *result)
 			 log_quote(quoted, sizeof(quoted), message != NULL ? message : ""));
 }
 
+static void
+add_request(Pg *pg, PgDone done, void *ctx)
+{
+	PgRequest *request = util_alloc_zero(sizeof(*request));
+
+	request->done = done;
+	request->ctx = ctx;
+	request->sent = uv_now(pg->loop);
+	list_append(&pg->requests, &request->node);
+	pg->in_flight++;
+}
+
 static bool
 send_setting(Pg *pg, const char *name, int64_t ms)
 {
@@ -221,9 +291,11 @@ static bool
 send_setup(Pg *pg)
 {
 	static const char check[] = "SELECT current_setting('fsync'), current_setting('full_page_writes'), "
-								"current_setting('synchronous_commit'), pg_is_in_recovery()";
+								"current_setting('synchronous_commit'), pg_is_in_recovery(), "
+								"(SELECT system_identifier FROM pg_control_system()), "
+								"CASE WHEN NOT pg_is_in_recovery() THEN "
+								"left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
 	const PgSetup	 *setup = pg->setup;
-	PgRequest		 *request;
 
 	if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
 		return false;
@@ -244,9 +316,7 @@ send_setup(Pg *pg)
 		return false;
 	if (PQpipelineSync(pg->conn) != 1)
 		return false;
-	request = util_alloc_zero(sizeof(*request));
-	list_append(&pg->requests, &request->node);
-	pg->in_flight++;
+	add_request(pg, NULL, NULL);
 	return true;
 }
 
@@ -302,6 +372,57 @@ check_durability(Pg *pg, const PGresult *result)
 				 full_page_writes, synchronous_commit);
 }
 
+/* Whoever is connected to a server that is not the primary any more leaves it. */
+static void
+leave_former(void)
+{
+	List *node;
+
+	list_each(node, &all)
+	{
+		Pg *pg = container_of(node, Pg, peer);
+
+		if (pg->state == PG_UP && pg->timeline < pg_server_newest(pg->system))
+			mark_broken(pg, "another server was promoted");
+	}
+}
+
+/* Compares this server with what is known. Returns false when the connection is gone. */
+static bool
+check_identity(Pg *pg, const PGresult *result)
+{
+	unsigned long long newest;
+	char			   reason[256];
+
+	pg->system = strtoull(PQgetvalue(result, 0, 4), NULL, 10);
+	pg->timeline = strtoull(PQgetvalue(result, 0, 5), NULL, 16);
+	newest = pg_server_newest(pg->system);
+	switch (pg_server_judge(pg->system, pg->timeline))
+	{
+		case PG_SERVER_SAME:
+			return true;
+		case PG_SERVER_NEWER:
+			log_line(LOG_WARNING, "the database was promoted", "connection=%s timeline=%llu",
+					 pg->setup->label, (unsigned long long) pg->timeline);
+			leave_former();
+			return true;
+		case PG_SERVER_OTHER:
+			log_line(LOG_ERROR, "THE DATABASE IS ANOTHER CLUSTER THAN BEFORE: going on with it",
+					 "connection=%s system=%llu", pg->setup->label, (unsigned long long) pg->system);
+			return true;
+		case PG_SERVER_FORMER:
+			break;
+	}
+	metrics_add(METRIC_DB_FORMER, 1);
+	snprintf(
+		reason, sizeof(reason),
+		"a former primary: it is on timeline %llu, and timeline %llu of the same cluster was seen; if it is the "
+		"right one all the same, restart the proxy",
+		(unsigned long long) pg->timeline, newest);
+	drop(pg, "cannot use the database", reason);
+	return false;
+}
+
 /* The set-up request was answered. Returns false when the connection is gone. */
 static bool
 finish_setup(Pg *pg, const PGresult *result)
@@ -320,12 +441,15 @@ finish_setup(Pg *pg, const PGresult *result)
 		drop(pg, "cannot use the database", "the server is a standby");
 		return false;
 	}
+	if (PQgetvalue(result, 0, 3)[0] == 'f' && !check_identity(pg, result))
+		return false;
 	check_durability(pg, result);
 	if (pg->was_up)
 		metrics_add(METRIC_DB_RECONNECTS, 1);
 	pg->was_up = true;
-	wheel_cancel(pg->wheel, &pg->timer);
 	pg->state = PG_UP;
+	pg->silent = 0;
+	look_again(pg);
 	pg->backoff_ms = BACKOFF_FIRST_MS;
 	free(pg->last_complaint);
 	pg->last_complaint = NULL;
@@ -400,6 +524,7 @@ read_results(Pg *pg)
 		fail(pg, "lost the database");
 		return;
 	}
+	heard++;
 	while (!list_empty(&pg->requests) && !PQisBusy(pg->conn))
 	{
 		PGresult *result = PQgetResult(pg->conn);
@@ -447,6 +572,92 @@ on_poll(uv_poll_t *handle, int status, int events)
 		fail(pg, "lost the database");
 }
 
+static bool
+is_overdue(const Pg *pg)
+{
+	return pg->state == PG_UP && pg->setup->answer_timeout_ms > 0 &&
+		   pg_owed_ms(pg) > (uint64_t) pg->setup->answer_timeout_ms;
+}
+
+/* Rows: backends that have nothing to do, or are gone, though a connection of ours waits for their answer. */
+static void
+on_ping(void *ctx, PgOutcome outcome, const PgResult *result)
+{
+	List *node;
+
+	(void) ctx;
+	for (int row = 0; outcome == PG_ROWS && row < pg_rows(result); row++)
+	{
+		list_each(node, &all)
+		{
+			Pg *pg = container_of(node, Pg, peer);
+
+			if (is_overdue(pg) && PQbackendPID(pg->conn) == pg_int4(result, row, 0))
+				mark_broken(pg, "it has never heard our question, or we its answer");
+		}
+	}
+}
+
+/*
+ * Asks for a sign of life, and whether the backends whose answers are overdue are at work at all: of a connection that died
+ * without a word neither end hears anything.
+ */
+static void
+send_ping(Pg *pg)
+{
+	Buf	  sql;
+	List *node;
+	bool  sent;
+
+	buf_init(&sql, util_buffer_alloc);
+	buf_str(&sql, "SELECT p FROM unnest('{");
+	list_each(node, &all)
+	{
+		const Pg *other = container_of(node, Pg, peer);
+
+		if (!is_overdue(other))
+			continue;
+		if (sql.data[sql.size - 1] != '{')
+			buf_char(&sql, ',');
+		buf_i64(&sql, PQbackendPID(other->conn));
+	}
+	buf_str(&sql, "}'::integer[]) p WHERE NOT EXISTS (SELECT FROM pg_stat_activity a "
+				  "WHERE a.pid = p AND a.state IS DISTINCT FROM 'idle')");
+	buf_char(&sql, '\0');
+	sent = PQsendQueryParams(pg->conn, sql.data, 0, NULL, NULL, NULL, NULL, 1) == 1 &&
+		   PQpipelineSync(pg->conn) == 1;
+	buf_free(&sql);
+	if (sent)
+		add_request(pg, on_ping, pg);
+	if (!sent || !flush(pg))
+		mark_broken(pg, NULL);
+}
+
+/*
+ * A server that is frozen, or behind something that swallows what is sent, keeps its connections. It is given up when an answer
+ * is owed here and for answer_timeout_ms nothing came on any connection: a statement may take its time (a commit
+ * that waits for a standby takes any) as long as the listener's pings are answered and do not say that nobody is at it. Looks are counted rather than time, so
+ * that a process that slept itself does not blame the server.
+ */
+static void
+look(Pg *pg)
+{
+	char reason[96];
+
+	pg->silent = pg->in_flight > 0 && pg->heard == heard ? pg->silent + 1 : 0;
+	pg->heard = heard;
+	if (pg->silent >= LOOKS)
+	{
+		snprintf(reason, sizeof(reason), "no sign of life for %lld ms",
+				 (long long) pg->setup->answer_timeout_ms);
+		drop(pg, "lost the database", reason);
+		return;
+	}
+	look_again(pg);
+	if (pg->setup->pings && pg->in_flight == 0)
+		send_ping(pg);
+}
+
 static void
 on_timer(WheelTimer *timer)
 {
@@ -454,8 +665,12 @@ on_timer(WheelTimer *timer)
 
 	if (pg->state == PG_IDLE)
 		connect_start(pg);
+	else if (pg->broken && pg->why != NULL)
+		drop(pg, "left the database", pg->why);
 	else if (pg->broken)
 		fail(pg, "lost the database");
+	else if (pg->state == PG_UP)
+		look(pg);
 	else if (pg->state == PG_CONNECTING || pg->state == PG_SETTING_UP)
 		drop(pg, "cannot reach the database", "timed out");
 }
@@ -475,6 +690,8 @@ pg_create(uv_loop_t *loop, Wheel *wheel, const PgSetup *setup, const PgHooks *ho
 	pg->backoff_ms = BACKOFF_FIRST_MS;
 	list_init(&pg->requests);
 	wheel_timer_init(&pg->timer, on_timer);
+	pg_hosts_init(&pg->hosts, setup->conninfo);
+	list_append(&all, &pg->peer);
 	wheel_set(wheel, &pg->timer, 0);
 	return pg;
 }
@@ -488,7 +705,24 @@ pg_destroy(Pg *pg)
 	wheel_cancel(pg->wheel, &pg->timer);
 	drop(pg, "closed the database", "shutting down");
 	free(pg->last_complaint);
+	pg_hosts_free(&pg->hosts);
+	list_remove(&pg->peer);
 	free(pg);
+}
+
+void
+pg_leave_former(void)
+{
+	leave_former();
+}
+
+uint64_t
+pg_owed_ms(const Pg *pg)
+{
+	uint64_t now = uv_now(pg->loop);
+	uint64_t sent = list_empty(&pg->requests) ? now : container_of(pg->requests.next, PgRequest, node)->sent;
+
+	return now > sent ? now - sent : 0;
 }
 
 bool
@@ -515,7 +749,6 @@ send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgD
 {
 	const char *values[PG_MAX_PARAMS];
 	int			formats[PG_MAX_PARAMS];
-	PgRequest  *request;
 	int			sent;
 
 	if (!pg_is_up(pg))
@@ -532,17 +765,13 @@ send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgD
 		sent = PQsendQueryParams(pg->conn, sql, params->count, NULL, values, params->lengths, formats, 1);
 	if (sent != 1 || PQpipelineSync(pg->conn) != 1)
 	{
-		mark_broken(pg);
+		mark_broken(pg, NULL);
 		return false;
 	}
-	request = util_alloc_zero(sizeof(*request));
-	request->done = done;
-	request->ctx = ctx;
-	list_append(&pg->requests, &request->node);
-	pg->in_flight++;
+	add_request(pg, done, ctx);
 	/* PQpipelineSync has tried to send: only what did not fit is left */
 	if (!flush(pg))
-		mark_broken(pg);
+		mark_broken(pg, NULL);
 	return true;
 }
 

@@ -41,7 +41,9 @@ typedef struct PgSetup
 	int64_t			   lock_timeout_ms; /* 0: leave the server's */
 	int64_t			   statement_timeout_ms;
 	int64_t			   connect_timeout_ms;
-	bool			   must_write; /* a standby is as good as no connection */
+	int64_t			   answer_timeout_ms; /* 0: a server that says nothing any more is waited for */
+	bool			   pings;			  /* asks for a sign of life when nothing else is asked */
+	bool			   must_write;		  /* a standby is as good as no connection */
 } PgSetup;
 
 typedef struct PgHooks
@@ -59,6 +61,10 @@ bool pg_is_up(const Pg *pg);
 /* Whether what this server calls committed survives a crash (fsync, full_page_writes, synchronous_commit). */
 bool pg_is_durable(const Pg *pg);
 int	 pg_in_flight(const Pg *pg);
+/* For how long the oldest request has waited for its answer. */
+uint64_t pg_owed_ms(const Pg *pg);
+/* Every connection to a former primary is left (those of other processes may have found out). Call it now and then. */
+void pg_leave_former(void);
 
 /* False when the connection is not up. The parameters are copied. */
 bool pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "outage.h"
 #include "slot.h"
 #include "util.h"
 #include "wheel.h"
@@ -45,6 +46,7 @@ typedef struct Proxy
 	int64_t		client_count;
 	Slot	   *slot;	  /* where this process shows what it does */
 	bool		draining; /* SIGTERM came */
+	Outage		outage;	  /* what clients were told of the database */
 } Proxy;
 
 static inline uint64_t

@@ -12,6 +12,8 @@
 #include "listener.h"
 #include "loader.h"
 #include "notify.h"
+#include "outage.h"
+#include "pg.h"
 #include "rooms.h"
 #include "ws.h"
 
@@ -106,6 +108,8 @@ on_timer(uv_timer_t *timer)
 	metrics_set(METRIC_LOOP_LAG, now > pulse->due ? now - pulse->due : 0);
 	pulse_take(pulse);
 	heap_watch(ws_connections(pulse->proxy->ws));
+	pg_leave_former();
+	outage_look(pulse->proxy);
 	if (pulse->watchdog_ms > 0 && now / 1000 >= pulse->watchdog_due)
 	{
 		pulse->watchdog_due = now / 1000 + pulse->watchdog_ms;
@@ -124,6 +128,7 @@ pulse_create(Proxy *proxy, Slot *slot)
 	pulse->slot = slot;
 	pulse->watchdog_ms = notify_watchdog_ms();
 	metrics = &slot->metrics;
+	pg_server_share(&slot->seen, &slot->known);
 	pulse->due = uv_hrtime() / 1000 + BEAT_MS * 1000;
 	uv_timer_init(&proxy->loop, &pulse->timer);
 	pulse->timer.data = pulse;

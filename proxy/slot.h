@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "metrics.h"
+#include "pg_server.h"
 
 typedef enum SlotState
 {
@@ -20,7 +21,9 @@ typedef struct Slot
 	uint64_t	 beat;	   /* when its loop showed life last: milliseconds of CLOCK_MONOTONIC */
 	uint64_t	 database; /* 1: all connections to the database are up */
 	uint64_t	 full;	   /* 1: takes nobody in: max_connections is reached, or descriptors have run out */
-	uint64_t	 leaving;  /* 1: the supervisor is about to end everything; the one field that it writes */
+	uint64_t	 leaving; /* 1: the supervisor is about to end everything; it writes this field and `known` */
+	PgServerSeen seen;	  /* of the database, by this worker */
+	PgServerSeen known;	  /* by any */
 	MetricsBlock metrics;
 } Slot;
 

@@ -541,10 +541,12 @@ wire_ack(Buf *out, int64_t clock, int64_t version, uint64_t event, int64_t count
 }
 
 void
-wire_heartbeat(Buf *out, int64_t version)
+wire_heartbeat(Buf *out, int64_t version, bool away)
 {
 	LITERAL(out, "{\"type\":\"heartbeat\",\"version\":");
 	buf_i64(out, version);
+	if (away)
+		LITERAL(out, ",\"database\":\"away\"");
 	buf_char(out, '}');
 }
 

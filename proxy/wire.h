@@ -102,7 +102,8 @@ void wire_snapshot(Buf *out, int64_t version, uint64_t event, int64_t applied_cl
 /* One element of the array of an `events` message. */
 void wire_event(Buf *out, const WireEvent *event);
 void wire_ack(Buf *out, int64_t clock, int64_t version, uint64_t event, int64_t count);
-void wire_heartbeat(Buf *out, int64_t version);
+/* away: the database does not take edits now. */
+void wire_heartbeat(Buf *out, int64_t version, bool away);
 /* Dropped from the stream: open again. */
 void wire_resync(Buf *out);
 /* The server goes away: come back after so long. */

@@ -52,6 +52,7 @@ export class Desk {
       this.retryAt = event.retryIn ? Date.now() + event.retryIn : null;
       this.showBadge();
     });
+    client.on('database', () => this.showBadge());
     client.on('pending', () => this.showBadge());
     client.on('version', ({ version }) => {
       this.part('.version').textContent = `version ${version}`;
@@ -66,6 +67,9 @@ export class Desk {
     const waiting = pending > 0 ? `, ${plural(pending)} waiting` : '';
     if (!this.switch.checked) {
       return ['offline', `Offline${waiting}`];
+    }
+    if (this.client.database === 'away') {
+      return ['trouble', `The database is away${waiting}`];
     }
     if (status === 'synced') {
       return pending > 0 ? ['saving', `Saving ${plural(pending)} …`] : ['saved', 'All saved'];

@@ -36,6 +36,7 @@ export class CollabClient extends Emitter {
     this.color = color;
     this.runtime = runtime;
     this.status = 'disconnected';
+    this.database = 'up';
     this.role = null;
     this.session = null;
     this.synced = false;
@@ -205,6 +206,14 @@ export class CollabClient extends Emitter {
     }
   }
 
+  /* Whether the server can save at the moment. */
+  setDatabase(database) {
+    if (database !== this.database) {
+      this.database = database;
+      this.emit('database', { database });
+    }
+  }
+
   fail(code, message, more = {}) {
     this.emit('error', { code, message, refused: [], ...more });
   }
@@ -259,6 +268,7 @@ export class CollabClient extends Emitter {
       this.sender.tooLarge();
     }
     this.pause();
+    this.setDatabase('up');
     this.setStatus('disconnected', { code, reason, retryIn });
     this.showPeople();
     this.report();
@@ -334,6 +344,7 @@ export class CollabClient extends Emitter {
 
   onSnapshot({ version, event, content, reason, applied_clock: appliedClock = 0 }) {
     const first = !this.ready;
+    const lost = reason ? this.engine.lostBehind(appliedClock) : null;
     const change = this.engine.restart({ version, event, content: new Delta(content.ops), appliedClock });
     this.wholeContent = false;
     this.people.restart(version);
@@ -342,7 +353,9 @@ export class CollabClient extends Emitter {
       this.emit('ready', { content: this.content });
     }
     if (reason) {
-      this.fail(reason, 'the history was replaced; what was pending has been carried over', { resync: true });
+      this.fail(reason, lost === null ? 'the history was replaced; what was pending has been carried over'
+        : 'the history was replaced by one without edits that were saved; what was pending has been carried over',
+      { resync: true, ...(lost === null ? {} : { lost }) });
     }
     this.arrived();
   }
@@ -427,7 +440,8 @@ export class CollabClient extends Emitter {
   }
 
   /* A version that is announced here was sent before it. */
-  onHeartbeat({ version }) {
+  onHeartbeat({ version, database = 'up' }) {
+    this.setDatabase(database);
     if (this.synced && version > this.version) {
       throw new ProtocolError(`version ${version} was announced, ${this.version} is here`);
     }

@@ -31,6 +31,8 @@ export class Engine {
     this.user = user;
     this.granularity = granularity;
     this.clock = 0;
+    /* The highest clock that the server has called committed. */
+    this.acknowledged = 0;
     this.version = null;
     this.event = null;
     this.base = null;
@@ -173,6 +175,7 @@ export class Engine {
     }
     this.advance(version, event);
     this.version += count - 1;
+    this.acknowledged = Math.max(this.acknowledged, clock + count - 1);
     this.pieces.splice(0, count);
     this.inFlight = Math.max(0, this.inFlight - count);
     pieces.forEach((piece) => this.base.apply(piece.delta));
@@ -227,6 +230,19 @@ export class Engine {
   /* ------------------------------------------------------------------ snapshot */
 
   /*
+   * Edits that were called committed and that a history up to `appliedClock` does not have: a server took over that had not got
+   * them. Returns, once, their clocks and the content that had them, or null.
+   */
+  lostBehind(appliedClock) {
+    if (!this.ready || this.acknowledged <= appliedClock) {
+      return null;
+    }
+    const clocks = [appliedClock + 1, this.acknowledged];
+    this.acknowledged = appliedClock;
+    return { clocks, content: this.base.content };
+  }
+
+  /*
    * The server's whole content. Pieces that it contains (up to `appliedClock`) leave the queue, the rest is carried over the
    * difference as over one event. Returns the changes of the base document and of the view.
    *
@@ -236,6 +252,7 @@ export class Engine {
    */
   restart({ version, event, content, appliedClock }) {
     const base = new Document(content);
+    this.acknowledged = Math.max(this.acknowledged, appliedClock);
     this.clock = Math.max(this.clock, appliedClock);
     this.version = version;
     this.event = event;
@@ -281,6 +298,7 @@ export class Engine {
       site: this.site,
       user: this.user,
       clock: this.clock,
+      acknowledged: this.acknowledged,
       version: this.version,
       event: this.event,
       content: this.base.content.ops,
@@ -293,6 +311,7 @@ export class Engine {
     this.site = state.site;
     this.user = state.user;
     this.clock = state.clock;
+    this.acknowledged = state.acknowledged ?? 0;
     this.version = state.version;
     this.event = state.event;
     this.base = new Document(new Delta(state.content));

@@ -267,6 +267,46 @@ test('another history: opens again at once, and the pieces go on over the differ
   }
 });
 
+test('another history without edits that were acknowledged: which ones, and the content that had them', () => {
+  const line = new Line().open('abc', 10);
+  line.type('x');
+  line.pass();
+  line.ack(1, 11);
+  line.type('y');
+  line.pass();
+  line.ack(2, 12);
+  line.type('z');
+  line.pass();
+  line.end(1006);
+  line.pass(2000);
+  line.connect();
+  line.welcome(11);
+  line.snapshot('xabc', 11, { reason: 'OT010', applied_clock: 1 });
+  const [{ resync, lost }] = line.heard('error');
+  assert.deepEqual([resync, lost.clocks, lost.content.ops], [true, [2, 2], [{ insert: 'yxabc' }]]);
+  assert.equal(line.client.pendingCount, 1);
+  /* it is said once */
+  line.end(1006);
+  line.pass(4000);
+  line.connect();
+  line.welcome(11);
+  line.snapshot('xabc', 11, { reason: 'OT010', applied_clock: 1 });
+  assert.equal(line.heard('error').at(-1).lost, undefined);
+});
+
+test('a database that is away is told by heartbeats, and forgotten with the connection', () => {
+  const line = new Line().open('abc');
+  const say = (more) => line.say({ type: 'heartbeat', version: 0, ...more });
+  say({ database: 'away' });
+  say({ database: 'away' });
+  assert.equal(line.client.database, 'away');
+  assert.equal(line.client.status, 'synced');
+  say();
+  say({ database: 'away' });
+  line.end(1006);
+  assert.deepEqual(line.heard('database').map(({ database }) => database), ['away', 'up', 'away', 'up']);
+});
+
 test('after another history the acknowledgement of a piece that was sent before must be seen', () => {
   const line = new Line().open('abc', 10);
   line.type('x', 3);

@@ -25,6 +25,8 @@ export type Change = { ops: Op[] } | Op[];
 
 export type Status = 'connecting' | 'connected' | 'synced' | 'disconnected';
 
+export type Database = 'up' | 'away';
+
 export interface StatusEvent {
   status: Status;
   /** Why a connection ended (WebSocket close code). */
@@ -68,6 +70,8 @@ export interface ErrorEvent {
   retryIn?: number;
   /** The history was replaced; what was pending has been carried over. */
   resync?: true;
+  /** Edits that were saved and are in the new history no more: their clocks, first and last, and the content that had them. */
+  lost?: { clocks: [number, number]; content: Delta };
 }
 
 export interface Cursor {
@@ -93,6 +97,8 @@ export interface PresenceEvent {
 
 export interface ClientEvents {
   status: StatusEvent;
+  /** Whether the server can save; while it is `away` edits wait. */
+  database: { database: Database };
   ready: { content: Delta };
   change: ChangeEvent;
   event: CommittedEvent;
@@ -151,6 +157,7 @@ export declare class CollabClient {
   readonly session: string | null;
   readonly site: number;
   readonly status: Status;
+  readonly database: Database;
   /** Connected, and everything that was missed is here. */
   readonly synced: boolean;
   /** There is content to show and to edit. */

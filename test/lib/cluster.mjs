@@ -251,6 +251,22 @@ export class Cluster
 			await sleep(20);
 	}
 
+	/* SIGSTOP for every process of the server: it keeps its connections and says nothing any more. */
+	freeze()
+	{
+		this.postmaster.kill('SIGSTOP');
+		this.frozen = this.#children();
+		for (const pid of this.frozen)
+			try { process.kill(pid, 'SIGSTOP'); } catch { /* ended meanwhile */ }
+	}
+
+	thaw()
+	{
+		for (const pid of this.frozen)
+			try { process.kill(pid, 'SIGCONT'); } catch { /* ended meanwhile */ }
+		this.postmaster.kill('SIGCONT');
+	}
+
 	async restart(mode = 'fast')
 	{
 		await this.stop(mode);

@@ -30,7 +30,7 @@ export class Line {
     this.client = new CollabClient({
       url: 'ws://host', doc: 'paper', user: 'alice', site: 5, WebSocket, runtime: this.world.runtime, ...options,
     });
-    for (const name of ['status', 'change', 'saved', 'pending', 'presence', 'error', 'version', 'ready', 'event']) {
+    for (const name of ['status', 'change', 'saved', 'pending', 'presence', 'error', 'version', 'ready', 'event', 'database']) {
       this.client.on(name, (event) => this.events.push([name, event]));
     }
   }
