@@ -1,4 +1,4 @@
-/* seal.c - what proxies of one database leave for each other, signed; the only file that knows OpenSSL. */
+/* seal.c - what proxies of one database leave for each other, signed with HMAC-SHA-256. */
 #include "seal.h"
 
 #include <openssl/core_names.h>

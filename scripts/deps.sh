@@ -7,7 +7,7 @@ build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebs
 run="libwebsockets-evlib-uv"
 test="libcmocka-dev openssl clang libclang-rt-14-dev clang-format-14 shellcheck git
   libtap-parser-sourcehandler-pgtap-perl chromium haproxy nginx-light prometheus redis-server strace"
-bench="libjansson-dev"
+bench="libjansson-dev redis-server"
 # With PG_CONFIG the server is somebody else's business.
 if [ -z "${PG_CONFIG:-}" ]; then
   build+=" postgresql-server-dev-15"

@@ -3,7 +3,10 @@
  * it, costs time only.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
+import { projectDir } from '../lib/cluster.mjs';
 import { readMetrics, valueOf } from '../lib/metrics.mjs';
 import { eventually, freePort } from '../lib/proxy.mjs';
 import { resident } from '../lib/observe.mjs';
@@ -549,8 +552,11 @@ test('installations that share a Redis do not hear each other; presence needs Re
 	const own = await RedisServer.start({ args: ['--unixsocket', socketPath] });
 	stand.sql(`DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT p.oid FROM pg_proc p WHERE pronamespace = 'collab'::regnamespace AND proname LIKE 'presence%'
 		LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM collab_proxy', f); END LOOP; END $$`);
+	/* what docs/redis.md says that a user needs */
+	const commands = /commands `([A-Z ]+)`/.exec(readFileSync(join(projectDir, 'docs/redis.md'), 'utf8'))[1];
+	await own.command('ACL', 'SETUSER', 'proxy', 'on', '>secret', 'resetkeys', 'resetchannels', '~a:*', '&a:*', '-@all', ...commands.split(' ').map((name) => `+${name}`));
 	const list = [];
-	for (const [redis_prefix, redis_url] of [['a:', `unix://${socketPath}?db=2`], ['a:', own.url], ['b:', socketPath]])
+	for (const [redis_prefix, redis_url] of [['a:', `unix://${socketPath}?db=2`], ['a:', `redis://proxy:secret@localhost:${own.port}`], ['b:', socketPath]])
 		list.push(await stand.another(await settings({ redis_prefix, redis_url })));
 	await up(list);
 	const id = stand.document();
@@ -565,6 +571,7 @@ test('installations that share a Redis do not hear each other; presence needs Re
 	await eventually(() => users(sockets[0]).has('user1') && users(sockets[1]).has('user0'));
 	assert.ok(!users(sockets[2]).has('user0'));
 	assert.equal((await own.command('KEYS', 'doc:*')).length, 0);
+	assert.equal(await metric('collab_redis_errors_total', {}, list), 0);
 	await stand.closeSockets();
 	for (const proxy of list)
 		assert.equal((await proxy.stop()).code, 0);
