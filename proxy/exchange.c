@@ -407,11 +407,27 @@ find_room(const Exchange *exchange, int64_t key)
 	return room;
 }
 
+static bool
+is_own_session(const Room *room, uint64_t session)
+{
+	List *node;
+
+	list_each(node, &room->members)
+	{
+		if (container_of(node, Client, member)->session == session)
+			return true;
+	}
+	return false;
+}
+
+/* Sessions are random: who names one that is somebody else's already is not believed. */
 static void
 on_member(Exchange *exchange, Peer *peer, Room *room, const ExchangeRecord *record)
 {
 	Remote *remote = remote_find(&exchange->remotes, record->session);
 
+	if (remote == NULL && is_own_session(room, record->session))
+		return;
 	if (remote == NULL)
 	{
 		remote = remote_add(&exchange->remotes, peer, room, record, peer->heard);
