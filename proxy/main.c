@@ -5,6 +5,7 @@
 #include "config.h"
 #include "link.h"
 #include "log.h"
+#include "memory.h"
 #include "supervisor.h"
 #include "worker.h"
 
@@ -40,6 +41,7 @@ main(int argc, char **argv)
 	Config config;
 	int	   status = EXIT_SUCCESS;
 
+	memory_adopt();
 	switch (config_load(&config, argc, argv, environ))
 	{
 		case SETTINGS_HELP:

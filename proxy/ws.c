@@ -17,6 +17,7 @@
 #include "http.h"
 #include "limits.h"
 #include "log.h"
+#include "memory.h"
 #include "tls.h"
 
 #define RX_BYTES 256	   /* per connection; longer frames come in pieces */
@@ -613,6 +614,7 @@ ws_create(Proxy *proxy, int listen_fd)
 	list_init(&ws->all);
 	list_init(&ws->dirty);
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+	lws_set_allocator(memory_for_websockets);
 	ws->loops[0] = &proxy->loop;
 	memset(&info, 0, sizeof(info));
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
