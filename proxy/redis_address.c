@@ -36,13 +36,13 @@ decode(const char *text, size_t bytes)
 			int high = bytes - i > 2 ? hex_digit(text[i + 1]) : -1;
 			int low = bytes - i > 2 ? hex_digit(text[i + 2]) : -1;
 
-			c = (char) (high << 4 | low);
-			i += 2;
-			if (high < 0 || low < 0 || c == '\0')
+			if (high < 0 || low < 0 || (high == 0 && low == 0))
 			{
 				free(out);
 				return NULL;
 			}
+			c = (char) (high << 4 | low);
+			i += 2;
 		}
 		out[size++] = c;
 	}

@@ -123,8 +123,11 @@ test('there is no worker', () =>
 
 test('promoted, it writes and notifies', async () =>
 {
+	const key = db.sql('SELECT collab.bus_key()');
+	assert.throws(() => copy.sql('SELECT collab.bus_key()'), /25006.*cannot execute collab\.bus_key\(\) during recovery/);
 	await primary.stop('immediate');
 	standby.sql('SELECT pg_promote()');
+	assert.notEqual(copy.sql('SELECT collab.bus_key()'), key, 'who talks to the former primary is not believed');
 	assert.equal(copy.sql(`SELECT collab.insert_text('doc', 4, 'e')`), '3');
 	await wakeNotifier(copy);
 	const listener = await Listener.open(copy);

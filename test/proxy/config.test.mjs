@@ -109,3 +109,28 @@ test('a port that is taken: exit status 3', async () =>
 	assert.equal(code, 3);
 	assert.match(err, /cannot listen/);
 });
+
+test('redis_url: what it may be, and never a word of the password', () =>
+{
+	const good = ['', 'redis://localhost', 'redis://127.0.0.1:6380', 'redis://[::1]:6380/3', 'redis://:hunter2@redis', 'redis://alice:hunter2@redis:1/0',
+		'redis://hunter2@redis/', 'redis://:hunt%40er2%2F@redis/1', 'redis://:hunter@2@redis', '/run/redis.sock', 'unix:///run/redis.sock?db=7', 'unix:///run/%72edis.sock'];
+	const bad = ['localhost', 'redis:/localhost', 'redis://', 'redis://:hunter2@', 'redis://:@redis', 'redis://:hunter2%4@redis', 'redis://:hunter2%zz@redis', 'redis://:hunter2%00@redis',
+		'redis://:hunter2@redis:0', 'redis://:hunter2@redis:65536', 'redis://:hunter2@redis:', 'redis://:hunter2@redis:6379x', 'redis://:hunter2@redis/x', 'redis://:hunter2@redis/-1',
+		'redis://:hunter2@[::1', 'redis://:hunter2@[]:1', 'redis://:hunter2@[::1]x', 'rediss://:hunter2@redis', 'http://:hunter2@redis', 'unix://run/hunter2.sock', 'unix:///run/redis?hunter2=1',
+		`/${'hunter2'.repeat(20)}`];
+	for (const url of good)
+	{
+		const result = run(['--auth=none', '--print-config'], { COLLAB_REDIS_URL: url });
+		assert.equal(result.code, 0, `${url}: ${result.err}`);
+		assert.doesNotMatch(result.out + result.err, /hunt/);
+	}
+	for (const url of bad)
+	{
+		const result = run(['--auth=none', '--check-config'], { COLLAB_REDIS_URL: url });
+		assert.equal(result.code, 2, url);
+		assert.match(result.err, /redis_url is not valid: \w/);
+		assert.doesNotMatch(result.out + result.err, /hunter2/);
+	}
+	assert.equal(run(['--auth=none', '--redis-prefix', 'x'.repeat(65), '--check-config']).code, 2);
+	assert.equal(run(['--auth=none', '--redis-prefix', 'x'.repeat(64), '--check-config']).code, 0);
+});
