@@ -12,6 +12,7 @@
 
 #define RETRY_DRAIN_MS 1000
 #define RETRY_BUSY_MS 500
+#define CROWD 100		 /* a room with more members is written slice by slice */
 #define STALL_TIMEOUTS 2 /* timeout_ms that output may wait without any progress */
 
 static void on_timer(WheelTimer *timer);
@@ -199,7 +200,7 @@ settle(Client *client)
 {
 	client->in_flight = NULL;
 	if (client->leaving)
-		ws_wake(client->conn);
+		client_wake(client, false);
 }
 
 /*
@@ -281,12 +282,18 @@ on_timer(WheelTimer *timer)
 	{
 		client->heartbeat_due = true;
 		client->last_sent = now; /* or will be, or it is stalled: the next one is due as long after this one */
-		ws_wake(client->conn);
+		client_wake(client, false);
 	}
 	set_timer(client);
 }
 
 /* ---- what it is sent ---- */
+
+void
+client_wake(Client *client, bool answers)
+{
+	ws_wake(client->conn, !answers && client->room != NULL && client->room->member_count > CROWD);
+}
 
 void
 client_send(Client *client, Frame *frame)
@@ -309,7 +316,7 @@ client_send(Client *client, Frame *frame)
 		client_close(client, 4408, "too slow");
 	}
 	else
-		ws_wake(client->conn);
+		client_wake(client, false);
 }
 
 void
@@ -334,7 +341,7 @@ client_go_live(Client *client)
 	client->state = CLIENT_LIVE;
 	client->heartbeat_due |= client->proxy->outage.away;
 	presence_join(client->room, client);
-	ws_wake(client->conn);
+	client_wake(client, false);
 }
 
 void
@@ -417,14 +424,6 @@ client_written(Client *client, bool all)
 	client->last_sent = now;
 	/* what went before was taken, or there would have been no write */
 	client->stalled_since = all ? 0 : now;
-}
-
-void
-client_blocked(Client *client)
-{
-	client->last_sent = proxy_now(client->proxy);
-	if (client->stalled_since == 0)
-		client->stalled_since = client->last_sent;
 }
 
 /* ---- operations ---- */
@@ -623,7 +622,7 @@ on_message(Client *client, const char *text, size_t bytes)
 		case WIRE_HEARTBEAT:
 			metrics_add(METRIC_IN_HEARTBEAT, 1);
 			client->heartbeat_due = true;
-			ws_wake(client->conn);
+			client_wake(client, false);
 			break;
 	}
 }

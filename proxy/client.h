@@ -83,8 +83,8 @@ bool client_has_output(const Client *client);
 size_t client_fill(Client *client, char *out, size_t capacity);
 /* The socket took all of the last client_fill (or did not). */
 void client_written(Client *client, bool all);
-/* It still has not. */
-void client_blocked(Client *client);
+/* There is something new for it; answers: it also waits for that. */
+void client_wake(Client *client, bool answers);
 void client_destroy(Client *client);
 /* Tells it to go elsewhere and come back after retry_ms; client_may_go() is asked after each write from now on. */
 void client_leave(Client *client, int64_t retry_ms);

@@ -189,7 +189,7 @@ rooms_turn_end(RoomTable *table)
 			Client *client = container_of(node, Client, member);
 
 			if (client->state == CLIENT_LIVE)
-				ws_wake(client->conn);
+				client_wake(client, client->in_flight != NULL);
 		}
 	}
 }

@@ -185,8 +185,8 @@ on_turn_end(uv_prepare_t *handle)
 	listener_turn_end(worker->proxy.listener);
 	bus_turn_end(worker->proxy.bus);
 	rooms_turn_end(worker->proxy.rooms);
-	ws_turn_end(worker->proxy.ws);
-	rooms_written(worker->proxy.rooms);
+	if (ws_turn_end(worker->proxy.ws))
+		rooms_written(worker->proxy.rooms);
 	bus_turn_end(worker->proxy.bus); /* rooms that were closed meanwhile */
 	worker->proxy.clock = 0;
 	if (worker->ending != ENDING_NOT)

@@ -18,6 +18,7 @@
 #include "limits.h"
 #include "log.h"
 #include "memory.h"
+#include "outbox.h"
 #include "tls.h"
 
 #define RX_BYTES 256	   /* per connection; longer frames come in pieces */
@@ -38,10 +39,11 @@ struct WsConn
 	LimitsPeer *claim;	 /* what counts for the client's address; NULL: not known yet */
 	Client	   *client;	 /* from the upgrade on */
 	List		all;	 /* in ws->all */
-	List		dirty;	 /* in ws->dirty */
+	OutboxEntry out;	 /* in ws->outbox */
 	bool		refused; /* over a limit: gets 503 */
 	bool		established;
 	bool		sent_away;
+	bool		blocked;	/* the socket takes no more; the library says when it does */
 	int			close_code; /* 0: it stays open */
 	bool		close_sent;
 	char		close_reason[48];
@@ -58,8 +60,8 @@ struct Ws
 	Limits			   *limits;
 	AddressSet			trusted; /* proxies whose X-Forwarded-For counts */
 	List				all;	 /* WsConn.all */
-	List				dirty;	 /* WsConn.dirty */
 	SSL_CTX			   *tls;	 /* NULL: connections are not encrypted */
+	Outbox				outbox;	 /* WsConn.out */
 	void			   *loops[1];
 	unsigned char	   *out; /* LWS_PRE + TX_BYTES */
 };
@@ -77,10 +79,10 @@ static const lws_retry_bo_t no_idle_policy;
 /* ---- output ---- */
 
 void
-ws_wake(WsConn *conn)
+ws_wake(WsConn *conn, bool crowd)
 {
-	if (list_empty(&conn->dirty))
-		list_append(&conn->ws->dirty, &conn->dirty);
+	if (!conn->blocked)
+		outbox_add(&conn->ws->outbox, &conn->out, crowd);
 }
 
 /* False: the socket is dead, and libwebsockets was told. */
@@ -125,17 +127,21 @@ flush(WsConn *conn)
 
 	if (!conn->established || conn->close_sent)
 		return;
-	if (!lws_partial_buffered(conn->wsi))
+	if (lws_partial_buffered(conn->wsi))
 	{
-		bytes = client_fill(conn->client, (char *) conn->ws->out + LWS_PRE, TX_BYTES);
-		if (bytes > 0 && !write_raw(conn, bytes))
-			return;
-		if (bytes > 0)
-			client_written(conn->client, !lws_partial_buffered(conn->wsi));
+		lws_callback_on_writable(conn->wsi);
+		return;
 	}
-	else
-		client_blocked(conn->client);
-	if (client_has_output(conn->client) || (conn->close_code != 0 && lws_partial_buffered(conn->wsi)))
+	conn->blocked = false;
+	bytes = client_fill(conn->client, (char *) conn->ws->out + LWS_PRE, TX_BYTES);
+	if (bytes > 0)
+	{
+		if (!write_raw(conn, bytes))
+			return;
+		conn->blocked = lws_partial_buffered(conn->wsi);
+		client_written(conn->client, !conn->blocked);
+	}
+	if (conn->blocked || client_has_output(conn->client))
 		lws_callback_on_writable(conn->wsi);
 	else if (conn->close_code != 0)
 		send_close(conn);
@@ -143,16 +149,15 @@ flush(WsConn *conn)
 		client_go(conn->client);
 }
 
-void
+bool
 ws_turn_end(Ws *ws)
 {
-	while (!list_empty(&ws->dirty))
-	{
-		WsConn *conn = container_of(ws->dirty.next, WsConn, dirty);
+	OutboxEntry *entry;
 
-		list_remove(&conn->dirty);
-		flush(conn);
-	}
+	outbox_begin(&ws->outbox);
+	while ((entry = outbox_take(&ws->outbox)) != NULL)
+		flush(container_of(entry, WsConn, out));
+	return outbox_end(&ws->outbox);
 }
 
 static MetricId
@@ -185,7 +190,7 @@ ws_close(WsConn *conn, int code, const char *reason)
 	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason);
 	/* whoever does not read does not see the close frame either */
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
-	ws_wake(conn);
+	ws_wake(conn, false);
 }
 
 /* ---- input ---- */
@@ -447,7 +452,7 @@ free_conn(WsConn *conn)
 	if (conn->client != NULL)
 		client_destroy(conn->client);
 	list_remove(&conn->all);
-	list_remove(&conn->dirty);
+	outbox_remove(&conn->ws->outbox, &conn->out);
 	limits_release(conn->ws->limits, conn->claim);
 	limits_leave(conn->ws->limits);
 	buf_free(&conn->body);
@@ -543,7 +548,7 @@ adopt(void *ctx, int fd, const struct sockaddr_storage *address)
 	conn = util_alloc_zero(sizeof(*conn));
 	conn->ws = ws;
 	list_append(&ws->all, &conn->all);
-	list_init(&conn->dirty);
+	outbox_entry_init(&conn->out);
 	buf_init(&conn->body, util_buffer_alloc);
 	conn->peer = address_of_socket(address);
 	allowed = limits_enter(ws->limits);
@@ -612,7 +617,6 @@ ws_create(Proxy *proxy, int listen_fd)
 
 	ws->proxy = proxy;
 	list_init(&ws->all);
-	list_init(&ws->dirty);
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	lws_set_allocator(memory_for_websockets);
 	ws->loops[0] = &proxy->loop;
@@ -652,6 +656,7 @@ ws_create(Proxy *proxy, int listen_fd)
 	/* the settings were checked */
 	if (!address_set_parse(proxy->config.trusted_proxies, &ws->trusted, &problem))
 		log_line(LOG_ERROR, "trusted_proxies is not valid", "reason=\"%s\"", problem);
+	outbox_init(&ws->outbox, &proxy->loop);
 	ws->limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
 	ws->out = util_alloc(LWS_PRE + TX_BYTES);
 	ws->accept = accept_create(proxy, listen_fd, adopt, count_open, ws);
@@ -718,6 +723,7 @@ void
 ws_shutdown(Ws *ws)
 {
 	ws_stop_listening(ws);
+	outbox_close(&ws->outbox);
 	lws_context_destroy(ws->context);
 }
 

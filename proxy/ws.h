@@ -14,8 +14,8 @@ void ws_stop_listening(Ws *ws);
 void ws_shutdown(Ws *ws);
 void ws_free(Ws *ws);
 
-/* There is something to write: client_fill() is asked for it at the end of this turn of the loop. */
-void ws_wake(WsConn *conn);
+/* There is something to write: client_fill() is asked for it at the end of this turn of the loop; in a crowd, of one of the next. */
+void ws_wake(WsConn *conn, bool crowd);
 /* Writes what is there, then a close frame. reason: short ASCII. */
 void ws_close(WsConn *conn, int code, const char *reason);
 /*
@@ -24,8 +24,8 @@ void ws_close(WsConn *conn, int code, const char *reason);
  */
 void ws_send_away(Ws *ws, int64_t count, int64_t spread_ms);
 void ws_close_all(Ws *ws, int code, const char *reason);
-/* Writes for every connection that was woken. */
-void ws_turn_end(Ws *ws);
+/* Writes for the connections that were woken. Returns whether that was all. */
+bool ws_turn_end(Ws *ws);
 
 /* The settings about limits have changed. */
 void ws_limits_changed(Ws *ws);

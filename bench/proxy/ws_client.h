@@ -29,6 +29,7 @@ struct WsClient
 	void			 *user;
 	const char		 *path;
 	const char		 *host;
+	bool			  skip_fragmented; /* counted and read over, instead of an error */
 	bool			  upgraded;
 	bool			  closed;
 	char			 *in;
