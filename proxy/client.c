@@ -162,7 +162,7 @@ client_tell_database(Client *client)
 	if (client->state == CLIENT_CLOSED)
 		return;
 	client->heartbeat_due = true;
-	ws_wake(client->conn);
+	client_wake(client, false);
 }
 
 void
