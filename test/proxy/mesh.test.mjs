@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { Database, projectDir, startCluster } from '../lib/cluster.mjs';
 import { readMetrics, valueOf } from '../lib/metrics.mjs';
-import { Proxy, eventually, freePort } from '../lib/proxy.mjs';
-import { connect } from '../lib/socket.mjs';
-import { Stand, sanitizedProxy, sleep } from './stand.mjs';
+import { eventually, freePort } from '../lib/proxy.mjs';
+import { Stand, sleep } from './stand.mjs';
 
 /* On a server as good as idle: what writes WAL there is what the tests do. */
 const QUIET = { autovacuum: 'off', wal_level: 'minimal', max_wal_senders: 0, 'collab.worker': 'off', checkpoint_timeout: '1h', max_connections: 100 };
@@ -162,8 +161,8 @@ test('a proxy that drains takes its people along, one that is killed within ten 
 	const alice = await join_(id, 'alice', 1, proxies[0]);
 	const bob = await join_(id, 'bob', 2, drained);
 	const carol = await join_(id, 'carol', 3, killed);
-	await sees(alice, 'alice', 'bob', 'carol');
-	await sees(carol, 'alice', 'bob', 'carol');
+	for (const socket of [alice, bob, carol])
+		await sees(socket, 'alice', 'bob', 'carol');
 	const died = Date.now();
 	await killed.stop('SIGKILL');
 	assert.equal((await drained.stop()).code, 0);
@@ -181,7 +180,8 @@ test('batches that were missed are made up for', { timeout: 60000 }, async () =>
 	const alice = await join_(id, 'alice', 1, proxies[0]);
 	const bob = await join_(id, 'bob', 2, proxies[1]);
 	const carol = await join_(id, 'carol', 3, slow);
-	await sees(carol, 'alice', 'bob', 'carol');
+	for (const socket of [alice, bob, carol])
+		await sees(socket, 'alice', 'bob', 'carol');
 	const missed = await metric(slow, 'collab_exchange_lost_total', { reason: 'missed' });
 	slow.child.kill('SIGSTOP');
 	/* more than the ring holds, and the only news of what happens meanwhile is in front of it */
@@ -202,7 +202,8 @@ test('batches that were missed are made up for', { timeout: 60000 }, async () =>
 
 /* A batch as proxy/exchange_wire.h has it. */
 const u64 = (value) => { const bytes = Buffer.alloc(8); bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value))); return bytes; };
-const batch = (sender, number, ...records) => Buffer.concat([Buffer.from([1]), u64(sender), Buffer.from([number]), ...records]);
+const batch = (sender, number, ...records) => Buffer.concat([Buffer.from([1]), u64(sender),
+	Buffer.from(number < 128 ? [number] : [number & 127 | 128, number >> 7]), ...records]);
 const room = (key) => Buffer.concat([Buffer.from([3]), u64(key)]);
 const text = (json) => Buffer.concat([Buffer.from([json.length]), Buffer.from(json)]);
 const member = (session, user, ...rest) => Buffer.concat([Buffer.from([7]), u64(session), text(user), ...rest.map((part) => Buffer.from(part))]);
@@ -233,19 +234,28 @@ test('whatever comes as a batch, nobody is shown nonsense and nothing breaks', {
 		batch(704, 1, mallory), batch(705, 1, room(12345), mallory),
 		batch(706, 1, about, Buffer.concat([Buffer.from([9]), u64(session), Buffer.from([1, 0, 66])])),
 	];
-	/* every batch cut short and changed anywhere */
-	const good = batch(800, 1, about, Buffer.from([5]), member(98, '"x"', text('"name"'), text('"#123"'), [1, 3, 1, 2, 3, 4]), Buffer.from([6, 10, 1]), u64(98));
-	const broken = Array.from(good.keys()).flatMap((at) => [good.subarray(0, at), ...[0x00, 0x80, 0xff].map((value) => { const copy = Buffer.from(good); copy[at] = value; return copy; })]);
-	stand.sql([...bad, ...foreign, ...broken.filter((bytes) => bytes.length < 22)].map((bytes) => `SELECT collab.presence_send(1, '\\x${bytes.toString('hex')}');`).join('\n'));
+	const post = (batches) => stand.sql(batches.map((bytes) => `SELECT collab.presence_send(1, '\\x${bytes.toString('hex')}');`).join('\n'));
+	post([...bad, ...foreign]);
 	await eventually(async () => await metric(proxies[0], 'collab_exchange_lost_total', { reason: 'malformed' }) > malformed + 10);
 	await sleep(300);
 	for (const socket of [alice, bob])
 		assert.deepEqual(users(socket), ['alice', 'bob']);
 	assert.equal(cursorOf(bob, alice), undefined);
-	stand.sql(broken.map((bytes) => `SELECT collab.presence_send(1, '\\x${bytes.toString('hex')}');`).join('\n'));
-	/* a real one: shown, given up when its proxy says nothing more */
-	stand.sql(`SELECT collab.presence_send(1, '\\x${batch(900, 1, about, mallory).toString('hex')}')`);
-	await eventually(() => users(alice).includes('mallory'));
+	/* one batch, cut short and changed anywhere */
+	const good = Buffer.concat([about, Buffer.from([5]), member(98, '"x"', text('"name"'), text('"#123"'), [1, 3, 1, 2, 3, 4]), Buffer.from([6, 10, 1]), u64(98)]);
+	const broken = Array.from(good.keys()).flatMap((at) => [good.subarray(0, at), ...[0x00, 0x80, 0xff].map((value) =>
+	{
+		const copy = Buffer.from(good);
+		copy[at] = value;
+		return copy;
+	})]);
+	post(broken.map((records, i) => batch(800, 1 + i, records)));
+	post([batch(800, 16000, Buffer.from([2]))]);
+	/* a real one: shown until its proxy says goodbye */
+	post([batch(900, 1, about, mallory)]);
+	for (const socket of [alice, bob])
+		await eventually(() => users(socket).includes('mallory'));
+	post([batch(900, 2, Buffer.from([2]))]);
 	const carol = await join_(id, 'carol', 3, proxies[2]);
 	await sees(alice, 'alice', 'bob', 'carol');
 	await sees(bob, 'alice', 'bob', 'carol');
@@ -285,64 +295,54 @@ test('a server that was restarted, an extension that was dropped and made again'
 		await proxy.stop();
 });
 
-test('a database of 0.1.0, and one whose roles were not set up again: said once, until that is done', { timeout: 60000 }, async () =>
+/* These two wait for the proxies' next attempts: together. */
+async function oldDatabase()
 {
 	stand.cluster.sql("CREATE DATABASE old TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'");
-	const sql = (commands) => stand.cluster.sql(commands, { database: 'old' });
-	const oldRoles = readFileSync(join(projectDir, 'test/cluster/roles--0.1.0.sql'), 'utf8');
-	sql("CREATE EXTENSION collab VERSION '0.1.0'");
-	sql(oldRoles);
-	sql("SELECT collab.create_document('d', NULL::text)");
 	const database = new Database(stand.cluster, 'old');
+	database.sql("CREATE EXTENSION collab VERSION '0.1.0'");
+	database.sql(readFileSync(join(projectDir, 'test/cluster/roles--0.1.0.sql'), 'utf8'));
+	database.sql("SELECT collab.create_document('d', NULL::text)");
 	const two = [await another({ database }), await another({ database })];
-	const alice = await join_('d', 'alice', 1, two[0]);
-	const amy = await join_('d', 'amy', 2, two[0]);
-	const bob = await join_('d', 'bob', 3, two[1]);
+	const [alice, amy, bob] = [await join_('d', 'alice', 1, two[0]), await join_('d', 'amy', 2, two[0]), await join_('d', 'bob', 3, two[1])];
 	await sees(alice, 'alice', 'amy');
 	amy.send({ type: 'cursor', version: 0, position: 0 });
 	await eventually(() => cursorOf(alice, amy));
 	assert.deepEqual(users(bob), ['bob']);
 	await eventually(() => two.every((proxy) => /code=42883/.test(proxy.log)));
-	sql('ALTER EXTENSION collab UPDATE');
+	database.sql('ALTER EXTENSION collab UPDATE');
 	await eventually(() => two.every((proxy) => /code=42501/.test(proxy.log)), { timeout: 15000, what: 'rights are missing' });
-	sql(readFileSync(join(projectDir, 'deploy/roles.sql'), 'utf8'));
-	await sees(alice, 'alice', 'amy', 'bob');
-	await sees(bob, 'alice', 'amy', 'bob');
+	database.sql(readFileSync(join(projectDir, 'deploy/roles.sql'), 'utf8'));
+	for (const socket of [alice, amy, bob])
+		await sees(socket, 'alice', 'amy', 'bob');
 	for (const proxy of two)
-	{
 		assert.equal(proxy.log.match(/STAY WITHIN THIS PROCESS/g).length, 2, 'each reason once');
-		await proxy.stop();
-	}
-});
+	await Promise.all(two.map((proxy) => proxy.stop()));
+}
 
-test('without preload: presence per process, said once', { timeout: 60000 }, async (t) =>
+async function withoutPreload(t)
 {
 	const cluster = await startCluster({ preload: false });
 	t.after(() => cluster.destroy());
 	const database = cluster.createDatabase('bare');
 	database.sql("SELECT collab.create_document('d', NULL::text)");
-	const binary = sanitizedProxy();
-	const two = [];
-	for (let i = 0; i < 2; i++)
-		two.push(await new Proxy({ database, binary, config: { ...SMALL, log_level: 'debug' } }).start());
-	const sockets = [];
-	for (const [i, proxy] of [two[0], two[0], two[1]].entries())
-		sockets.push(await connect(proxy.url('d', `user${i}`), { site: 1 + i }));
-	await sees(sockets[0], 'user0', 'user1');
-	sockets[1].send({ type: 'cursor', version: 0, position: 0 });
-	await eventually(() => cursorOf(sockets[0], sockets[1]));
-	await sleep(6000); /* it is tried again every five seconds */
-	assert.deepEqual(users(sockets[2]), ['user2']);
+	const two = [await another({ database }), await another({ database })];
+	const [alice, amy, bob] = [await join_('d', 'alice', 1, two[0]), await join_('d', 'amy', 2, two[0]), await join_('d', 'bob', 3, two[1])];
+	await sees(alice, 'alice', 'amy');
+	amy.send({ type: 'cursor', version: 0, position: 0 });
+	await eventually(() => cursorOf(alice, amy));
+	const errors = (proxy) => metric(proxy, 'collab_db_errors_total');
+	await eventually(async () => (await Promise.all(two.map(errors))).every((count) => count >= 2), { timeout: 15000, what: 'it is tried again' });
+	assert.deepEqual(users(bob), ['bob']);
 	for (const proxy of two)
 	{
-		assert.deepEqual(proxy.log.match(/level=warning.*PRESENCE AND CURSORS.*/g).length, 1);
+		assert.equal(proxy.log.match(/level=warning.*STAY WITHIN THIS PROCESS/g).length, 1);
 		assert.match(proxy.log, /STAY WITHIN THIS PROCESS.*code=55000.*advice="add collab to shared_preload_libraries"/);
-	}
-	for (const socket of sockets)
-		await socket.close();
-	for (const proxy of two)
-	{
 		assert.equal((await proxy.stop()).code, 0);
-		assert.doesNotMatch(proxy.log, /Sanitizer|runtime error/);
 	}
+}
+
+test('a database of 0.1.0, one whose roles were not set up again, one without preload: presence per process, said once', { timeout: 60000 }, async (t) =>
+{
+	await Promise.all([oldDatabase(), withoutPreload(t)]);
 });
