@@ -45,3 +45,5 @@ SELECT collab.to_markdown(jsonb_build_array(jsonb_build_object('insert', repeat(
 SET statement_timeout = '20ms';
 SELECT length(collab.to_html(jsonb_build_array(jsonb_build_object('insert', repeat(E'a\n', 200000), 'attributes', jsonb_build_object('link', 'https://example.com/' || repeat('x', 2000))))::collab.delta));
 RESET statement_timeout;
+
+SELECT collab.drop_document('rendering');
