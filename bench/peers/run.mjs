@@ -41,7 +41,7 @@ function record(line) {
 function report(peer, label, figures) {
   for (const [key, unit] of [['acked_per_s', 'op/s'], ['propagation_p50_ms', 'ms'], ['propagation_p99_ms', 'ms'], ['cpu_us', 'us'],
     ['wal_per_op', 'bytes'], ['kib_per_connection', 'KiB'], ['lost', 'edits']]) {
-    if (!process.env.BENCH_LINES || typeof figures[key] !== 'number') continue;
+    if (!process.env.BENCH_LINES || typeof figures[key] !== 'number' || (key !== 'lost' && figures[key] === 0)) continue;
     const [relation, bound] = (peer.name === 'collab' && GOALS[label]?.[key]) || [];
     const met = bound === undefined ? null : relation === '>=' ? figures[key] >= bound : figures[key] <= bound;
     appendFileSync(process.env.BENCH_LINES, `${JSON.stringify({ name: `${peer.name} ${label} ${key}`, value: figures[key], unit,
@@ -80,7 +80,7 @@ async function measure(peer, label, prefix) {
   const figures = await generate(peer, prefix, { ...load, seconds: load.idle ? Math.max(SECONDS, 10) : SECONDS });
   await sleep(300);
   const judged = judge(figures, load, before, peer.wal());
-  judged.wrong = load.idle ? null : await check(peer, prefix, figures).catch((error) => error.message);
+  judged.wrong = load.idle ? undefined : await check(peer, prefix, figures).catch((error) => error.message);
   return judged;
 }
 
