@@ -95,7 +95,7 @@ class Peer {
 
 class Collab extends Peer {
   // Nobody else keeps a text to search in: what an edit costs without it.
-  variants = Object.fromEntries(['50x4@1000', '100x2'].map((label) => [label, [{
+  variants = Object.fromEntries(['50x4@1000', '50x4@4000', '100x2'].map((label) => [label, [{
     name: 'without live texts', begin: (peer) => peer.set('collab.live_text', 'off'), end: (peer) => peer.set('collab.live_text', 'on'),
   }]]));
 
