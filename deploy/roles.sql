@@ -105,6 +105,25 @@ GRANT EXECUTE ON FUNCTION
 	collab.presence_receive(bigint, bigint, integer)
 TO collab_proxy;
 
+-- What the proxy answers over HTTP, for whom it names.
+GRANT EXECUTE ON FUNCTION
+	collab.positions(text[]),
+	collab.position_of(text, bigint, timestamptz),
+	collab.require_position(text, bigint, bigint),
+	collab.create_document(text, collab.delta),
+	collab.drop_document(text),
+	collab.submit(text, collab.delta, bigint, bigint, bigint, bigint),
+	collab.document(text),
+	collab.document(text, bigint),
+	collab.text(text, bigint),
+	collab.history(text, bigint, bigint, interval, bigint),
+	collab.blame(text, bigint),
+	collab.named_versions(text),
+	collab.comments(text, bigint),
+	collab.add_comment(text, bigint, bigint, text, bigint),
+	collab.reply(uuid, text)
+TO collab_proxy;
+
 GRANT EXECUTE ON FUNCTION
 	collab.archiver_duty(text),
 	collab.archiver_failed(bigint, text, text, text),
@@ -135,6 +154,7 @@ GRANT EXECUTE ON FUNCTION
 	collab.text(text, bigint),
 	collab.html(text, bigint),
 	collab.markdown(text, bigint),
+	collab.set_visibility(text, text),
 	collab.search(tsquery, integer),
 	collab.events_since(text, bigint, bigint),
 	collab.history(text, bigint, bigint, interval, bigint),

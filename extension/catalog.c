@@ -26,7 +26,7 @@ static bool	   callbacks_registered = false;
  * works on tables that are not updated yet.
  */
 #define DOCUMENTS_OLD_COLUMNS 5
-#define DOCUMENTS_COLUMNS 8
+#define DOCUMENTS_COLUMNS 9
 #define EVENTS_OLD_COLUMNS 10
 #define EVENTS_COLUMNS 11
 

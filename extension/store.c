@@ -33,6 +33,7 @@ enum
 	DOCUMENTS_FOLD_AFTER, /* from here on: not in a schema of version 0.1.0 */
 	DOCUMENTS_KEEP_HISTORY,
 	DOCUMENTS_FIRST_VERSION,
+	DOCUMENTS_VISIBILITY,
 	DOCUMENTS_NATTS
 };
 
@@ -66,6 +67,15 @@ store_doc_id_valid(const char *doc_id, size_t bytes)
 	return !(doc_id[0] == '.' && (bytes == 1 || (bytes == 2 && doc_id[1] == '.')));
 }
 
+static bool
+is_text(Datum value, const char *expected)
+{
+	text *found = DatumGetTextPP(value);
+
+	return VARSIZE_ANY_EXHDR(found) == strlen(expected) &&
+		   memcmp(VARDATA_ANY(found), expected, strlen(expected)) == 0;
+}
+
 void
 store_read_document(TupleTableSlot *slot, DocumentRow *out)
 {
@@ -86,6 +96,8 @@ store_read_document(TupleTableSlot *slot, DocumentRow *out)
 	out->first_version = slot->tts_tupleDescriptor->natts > DOCUMENTS_FIRST_VERSION
 							 ? DatumGetInt64(values[DOCUMENTS_FIRST_VERSION])
 							 : 0;
+	out->is_public = slot->tts_tupleDescriptor->natts > DOCUMENTS_VISIBILITY &&
+					 is_text(values[DOCUMENTS_VISIBILITY], "public");
 }
 
 bool
@@ -135,6 +147,7 @@ store_insert_document(const DocumentRow *document)
 	nulls[DOCUMENTS_FOLD_AFTER] = true;
 	nulls[DOCUMENTS_KEEP_HISTORY] = true;
 	values[DOCUMENTS_FIRST_VERSION] = Int64GetDatum(0);
+	values[DOCUMENTS_VISIBILITY] = CStringGetTextDatum("private");
 	store_insert_row(catalog_get()->documents.table, values, nulls);
 }
 

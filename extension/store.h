@@ -23,6 +23,7 @@ typedef struct DocumentRow
 	int64		owner; /* user key */
 	TimestampTz created_at;
 	int64		first_version; /* the oldest that can be rebuilt; 0: all */
+	bool		is_public;	   /* its visibility */
 } DocumentRow;
 
 /* One row of collab.events. */

@@ -11,10 +11,14 @@ ALTER TABLE collab.documents
 	ADD COLUMN fold_after interval,
 	ADD COLUMN keep_history interval,
 	ADD COLUMN first_version bigint NOT NULL DEFAULT 0,
+	ADD COLUMN visibility text COLLATE "C" NOT NULL DEFAULT 'private',
+	ADD CONSTRAINT documents_visibility_check CHECK (visibility OPERATOR(pg_catalog.=) ANY (ARRAY['private', 'public']::pg_catalog.text[])),
 	ADD CONSTRAINT documents_doc_id_key UNIQUE (doc_id);
 COMMENT ON COLUMN collab.documents.fold_after IS 'age from which events are folded into chunks; NULL: the setting collab.fold_after';
 COMMENT ON COLUMN collab.documents.keep_history IS 'age from which history is deleted; NULL: it is kept for ever';
 COMMENT ON COLUMN collab.documents.first_version IS 'oldest version that can be rebuilt: the events up to it were deleted; 0: all are there';
+COMMENT ON COLUMN collab.documents.visibility IS 'private or public: whether caches that many people share may keep what is read of it';
+COMMENT ON CONSTRAINT documents_visibility_check ON collab.documents IS 'visibilities that this version knows';
 COMMENT ON CONSTRAINT documents_doc_id_key ON collab.documents IS 'what a foreign key of an application references';
 
 ALTER TABLE collab.events ADD COLUMN checksum integer;
@@ -655,6 +659,36 @@ COMMENT ON COLUMN collab.stat_database.backlog IS 'documents that changed and th
 COMMENT ON COLUMN collab.stat_database.last_error IS 'of the worker on a document, unless it has succeeded on it since';
 
 REVOKE ALL ON TABLE collab.quarantine_list, collab.stat_worker, collab.stat_documents, collab.stat_database FROM PUBLIC;
+
+-- === reading over HTTP ===
+
+CREATE FUNCTION collab.set_visibility(doc_id text, visibility text) RETURNS void
+	AS 'MODULE_PATHNAME', 'set_visibility' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.set_visibility(text, text) IS
+	'private (as made) or public: of a public document shared caches may keep what the proxy answers, for a minute';
+
+CREATE FUNCTION collab.positions(doc_ids text[]) RETURNS TABLE (number integer, version bigint, event bigint, is_public boolean)
+	AS 'MODULE_PATHNAME', 'positions' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+COMMENT ON FUNCTION collab.positions(text[]) IS
+	'newest version of each of many documents, with the id of its event; number counts the argument''s elements from 1, one that does not exist gives no row';
+
+CREATE FUNCTION collab.position_of(doc_id text, version bigint DEFAULT NULL, at timestamptz DEFAULT NULL)
+	RETURNS TABLE (version bigint, event bigint, is_public boolean, head bigint)
+	AS 'MODULE_PATHNAME', 'position_of' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION collab.position_of(text, bigint, timestamptz) IS
+	'a version of a document (NULL: the newest, or that of a time) with the id of its event, and the newest version';
+
+CREATE FUNCTION collab.require_position(doc_id text, version bigint, event bigint DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'require_position' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION collab.require_position(text, bigint, bigint) IS
+	'locks a document for the rest of the transaction; raises OT011 unless this is its newest version (NULL: any will do) and the id of its event (NULL: any)';
+
+REVOKE ALL ON FUNCTION
+	collab.set_visibility(text, text),
+	collab.positions(text[]),
+	collab.position_of(text, bigint, timestamptz),
+	collab.require_position(text, bigint, bigint)
+FROM PUBLIC;
 
 -- === verification ===
 

@@ -106,6 +106,11 @@ INSERT INTO expected VALUES
 	('presence_send(sender bigint, batch bytea)', 'void', 'f', 'v', 'u', true, false),
 	('presence_receive(receiver bigint, since bigint, wait_ms integer)', 'TABLE(next bigint, overrun boolean, batch bytea)', 'f', 'v', 'u', true, false),
 	('bus_key()', 'bytea', 'f', 's', 'r', false, false),
+	-- over HTTP
+	('set_visibility(doc_id text, visibility text)', 'void', 'f', 'v', 'u', true, false),
+	('positions(doc_ids text[])', 'TABLE(number integer, version bigint, event bigint, is_public boolean)', 'f', 's', 's', true, false),
+	('position_of(doc_id text, version bigint DEFAULT NULL::bigint, at timestamp with time zone DEFAULT NULL::timestamp with time zone)', 'TABLE(version bigint, event bigint, is_public boolean, head bigint)', 'f', 's', 's', false, false),
+	('require_position(doc_id text, version bigint, event bigint DEFAULT NULL::bigint)', 'void', 'f', 'v', 'u', false, false),
 	-- searching, workers
 	('search(query tsquery, max_results integer DEFAULT 100)', 'TABLE(doc_id text, version bigint, rank real, body text)', 'f', 's', 'r', false, false),
 	('start_workers()', 'boolean', 'f', 'v', 'u', true, false),
