@@ -19,7 +19,7 @@
 	MAKE_SQLSTATE('O', 'T', '0', '0', '8') /* clocks or content contradict history */
 #define ERRCODE_COLLAB_RATE_LIMITED MAKE_SQLSTATE('O', 'T', '0', '0', '9') /* too much, too fast */
 #define ERRCODE_COLLAB_ANOTHER_HISTORY                                                                       \
-	MAKE_SQLSTATE('O', 'T', '0', '1', '0') /* position is not in this history */
+	MAKE_SQLSTATE('O', 'T', '0', '1', '0')							   /* position is not in this history */
 #define ERRCODE_COLLAB_POSITION MAKE_SQLSTATE('O', 'T', '0', '1', '1') /* not at the required version */
 
 /* The SQLSTATE of a failed operation, as submit_batch reports it in its rows. */

@@ -186,9 +186,9 @@ require_position(PG_FUNCTION_ARGS)
 	PopActiveSnapshot();
 	if ((!PG_ARGISNULL(1) && PG_GETARG_INT64(1) != head.version) ||
 		(!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != head.event))
-		ereport(ERROR, (errcode(ERRCODE_COLLAB_POSITION),
-						errmsg("document \"%s\" is at version " INT64_FORMAT ", not where it is required to be",
-							   document.doc_id, head.version)));
+		ereport(ERROR, (errcode(ERRCODE_COLLAB_POSITION), errmsg("document \"%s\" is at version " INT64_FORMAT
+																 ", not where it is required to be",
+																 document.doc_id, head.version)));
 	submit_leave();
 	PG_RETURN_VOID();
 }

@@ -44,6 +44,13 @@ typedef struct Config
 	int64_t max_waiting_bytes;
 	int64_t max_events;
 	int64_t snapshot_ms;
+	int64_t max_body_bytes;
+	int64_t rest_readers;
+	int64_t rest_writers;
+	int64_t rest_timeout_ms;
+	int64_t rest_rate;
+	int64_t rest_burst;
+	char   *cors_origins;
 	int64_t ring_events;
 	int64_t ring_bytes;
 	int64_t heartbeat_ms;

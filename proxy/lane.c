@@ -86,10 +86,10 @@ lane_of(Lane *lanes, int count, const Room *room)
 }
 
 static Message *
-message_create(Client *client, const WireMessage *op, const WireParser *parser)
+message_create(Room *room, const char *user, int64_t site, const WireMessage *op, const WireParser *parser)
 {
 	uint32_t count = parser->piece_count;
-	size_t	 user_bytes = strlen(client->user);
+	size_t	 user_bytes = strlen(user);
 	size_t	 bytes = user_bytes;
 	Message *message;
 	char	*p;
@@ -99,19 +99,18 @@ message_create(Client *client, const WireMessage *op, const WireParser *parser)
 	message = util_alloc(sizeof(*message) + count * sizeof(MessagePiece) + bytes);
 	memset(message, 0, sizeof(*message));
 	list_init(&message->node);
-	message->room = client->room;
-	message->client = client;
-	message->site = client->site;
+	message->room = room;
+	message->site = site;
 	message->clock = op->clock;
 	message->base_version = op->base_version;
 	message->base_event = op->base_event;
 	message->count = count;
 	message->user_bytes = (uint32_t) user_bytes;
 	message->bytes = bytes;
-	message->arrived = proxy_clock(client->proxy);
+	message->arrived = proxy_clock(room->proxy);
 	message->pieces = (MessagePiece *) (void *) (message + 1);
 	message->data = p = (char *) (message->pieces + count);
-	memcpy(p, client->user, user_bytes);
+	memcpy(p, user, user_bytes);
 	p += user_bytes;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -140,6 +139,8 @@ message_finish(Message *message)
 {
 	if (message->client != NULL)
 		client_op_finished(message->client, message->committed);
+	if (message->caller != NULL)
+		message->caller->finished(message->caller_ctx);
 	message_free(message);
 }
 
@@ -154,19 +155,45 @@ enqueue(Lane *lane, List *list, Message *message, bool first)
 	lane->waiting_count++;
 }
 
-bool
-lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WireParser *parser, const char **code)
+/* Whether there is room for one more in the lane of a document. */
+static bool
+takes_more(Lanes *lanes, const Lane *lane, const char **code)
 {
-	Lane *lane = lane_of(lanes->lanes, lanes->lane_count, client->room);
-
 	if (lane->waiting_bytes > (size_t) lanes->proxy->config.max_waiting_bytes)
 	{
 		*code = pg_is_up(lane->pg) ? "53300" : "08006";
 		metrics_add(METRIC_LIMITED_WAITING, 1);
 		return false;
 	}
-	client->in_flight = message_create(client, op, parser);
+	return true;
+}
+
+bool
+lanes_submit(Lanes *lanes, Client *client, const WireMessage *op, const WireParser *parser, const char **code)
+{
+	Lane *lane = lane_of(lanes->lanes, lanes->lane_count, client->room);
+
+	if (!takes_more(lanes, lane, code))
+		return false;
+	client->in_flight = message_create(client->room, client->user, client->site, op, parser);
+	client->in_flight->client = client;
 	enqueue(lane, &lane->waiting, client->in_flight, false);
+	return true;
+}
+
+bool
+lanes_call(Lanes *lanes, Room *room, const char *user, const WireMessage *op, const WireParser *parser,
+		   const LaneCaller *caller, void *ctx, const char **code)
+{
+	Lane	*lane = lane_of(lanes->lanes, lanes->lane_count, room);
+	Message *message;
+
+	if (!takes_more(lanes, lane, code))
+		return false;
+	message = message_create(room, user, op->site, op, parser);
+	message->caller = caller;
+	message->caller_ctx = ctx;
+	enqueue(lane, &lane->waiting, message, false);
 	return true;
 }
 
@@ -195,6 +222,8 @@ say_retry(Message *message, const char *code, const char *text)
 	metrics_add(METRIC_OPS_RETRY, message->count);
 	if (message->client != NULL)
 		client_op_retry(message->client, message, code, text, RETRY_MS + (int64_t) (util_random() % RETRY_MS));
+	if (message->caller != NULL)
+		message->caller->retry(message->caller_ctx, code, text);
 }
 
 static void
@@ -214,6 +243,8 @@ on_committed(const PgResult *result, int row, Message *message)
 	event.at = pg_int8(result, row, COLUMN_AT);
 	message->committed = event.version;
 	metrics_add(METRIC_OPS_COMMITTED, 1);
+	if (message->caller != NULL)
+		message->caller->committed(message->caller_ctx, event.version, event.event, false);
 	if (message->life == message->room->life)
 		room_committed(message->room, &event);
 	else
@@ -237,6 +268,9 @@ on_refused(Proxy *proxy, const PgResult *result, int row, Message *message)
 	if (message->client != NULL)
 		client_op_refused(message->client, message->clock + pg_int4(result, row, COLUMN_PIECE),
 						  message->committed, sqlstate, detail.data, detail.bytes);
+	if (message->caller != NULL)
+		message->caller->refused(message->caller_ctx, message->clock + pg_int4(result, row, COLUMN_PIECE),
+								 sqlstate, detail.data, detail.bytes);
 }
 
 static bool
@@ -263,6 +297,9 @@ on_row(Batch *batch, const PgResult *result, int row)
 		/* applied earlier: its place in the stream acknowledges it */
 		message->committed = pg_int8(result, row, COLUMN_VERSION);
 		metrics_add(METRIC_OPS_DUPLICATE, 1);
+		if (message->caller != NULL)
+			message->caller->committed(message->caller_ctx, message->committed,
+									   (uint64_t) pg_int8(result, row, COLUMN_EVENT), true);
 		room_want(message->room, message->committed);
 	}
 	else if (status_is(status, "error"))
@@ -369,6 +406,9 @@ on_error(Batch *batch, const PgResult *result)
 		if (message->client != NULL)
 			client_op_refused(message->client, message->clock, message->committed, sqlstate,
 							  pg_message(result), strlen(pg_message(result)));
+		if (message->caller != NULL)
+			message->caller->refused(message->caller_ctx, message->clock, sqlstate, pg_message(result),
+									 strlen(pg_message(result)));
 	}
 	message_finish(message);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
+
 #define BUCKETS 4096
 
 struct LimitsPeer
@@ -127,6 +129,12 @@ limits_release(Limits *limits, LimitsPeer *peer)
 		;
 	*at = peer->next;
 	free(peer);
+}
+
+uint64_t
+limits_peer_id(const LimitsPeer *peer)
+{
+	return (uint64_t) collab_user_key((const char *) peer->address.bytes, sizeof(peer->address.bytes));
 }
 
 int64_t

@@ -18,7 +18,9 @@ void limits_leave(Limits *limits);
 /* Counts a socket for its address; *allowed tells whether it is within the limit. Pair with limits_release() in any case. */
 LimitsPeer *limits_claim(Limits *limits, const Address *address, bool *allowed);
 /* NULL is nobody. */
-void	limits_release(Limits *limits, LimitsPeer *peer);
-int64_t limits_open(const Limits *limits);
+void limits_release(Limits *limits, LimitsPeer *peer);
+/* Stands for the address. */
+uint64_t limits_peer_id(const LimitsPeer *peer);
+int64_t	 limits_open(const Limits *limits);
 
 #endif

@@ -5,6 +5,13 @@
 #include "buf.h"
 #include "util.h"
 
+/* Of a route: 2xx, 3xx, 4xx and 5xx stand behind each other. */
+#define METRICS_HTTP(ROW, id, route, help)                                                                   \
+	ROW(HTTP_##id##_2XX, COUNTER, "collab_http_requests_total", "route=\"" route "\",status=\"2xx\"", help)  \
+	ROW(HTTP_##id##_3XX, COUNTER, "collab_http_requests_total", "route=\"" route "\",status=\"3xx\"", NULL)  \
+	ROW(HTTP_##id##_4XX, COUNTER, "collab_http_requests_total", "route=\"" route "\",status=\"4xx\"", NULL)  \
+	ROW(HTTP_##id##_5XX, COUNTER, "collab_http_requests_total", "route=\"" route "\",status=\"5xx\"", NULL)
+
 /*
  * The numbers. ROW(id, kind, name, labels, help): rows of one name stand together, and the first of them has the help text.
  * Names follow Prometheus: base units, `_total` for what only rises. No label ever holds a user or a document.
@@ -83,6 +90,22 @@
 	ROW(LIMITED_PER_IP, COUNTER, "collab_rate_limited_total", "limit=\"max_connections_per_ip\"", NULL)                   \
 	ROW(LIMITED_WAITING, COUNTER, "collab_rate_limited_total", "limit=\"max_waiting_bytes\"", NULL)                       \
 	ROW(LIMITED_MESSAGE, COUNTER, "collab_rate_limited_total", "limit=\"max_message_bytes\"", NULL)                       \
+	ROW(LIMITED_REST, COUNTER, "collab_rate_limited_total", "limit=\"rest_rate\"", NULL)                                  \
+	METRICS_HTTP(ROW, GET_DOC, "GET /v1/docs/{id}",                                                                       \
+				 "HTTP requests by route and class of the answer's status.")                                              \
+	METRICS_HTTP(ROW, PUT_DOC, "PUT /v1/docs/{id}", NULL)                                                                 \
+	METRICS_HTTP(ROW, DELETE_DOC, "DELETE /v1/docs/{id}", NULL)                                                           \
+	METRICS_HTTP(ROW, GET_EVENTS, "GET /v1/docs/{id}/events", NULL)                                                       \
+	METRICS_HTTP(ROW, POST_OPS, "POST /v1/docs/{id}/ops", NULL)                                                           \
+	METRICS_HTTP(ROW, GET_HISTORY, "GET /v1/docs/{id}/history", NULL)                                                     \
+	METRICS_HTTP(ROW, GET_BLAME, "GET /v1/docs/{id}/blame", NULL)                                                         \
+	METRICS_HTTP(ROW, GET_VERSIONS, "GET /v1/docs/{id}/versions", NULL)                                                   \
+	METRICS_HTTP(ROW, GET_PRESENCE, "GET /v1/docs/{id}/presence", NULL)                                                   \
+	METRICS_HTTP(ROW, GET_COMMENTS, "GET /v1/docs/{id}/comments", NULL)                                                   \
+	METRICS_HTTP(ROW, POST_COMMENTS, "POST /v1/docs/{id}/comments", NULL)                                                 \
+	METRICS_HTTP(ROW, GET_STREAM, "GET /v1/docs/{id}/stream", NULL)                                                       \
+	METRICS_HTTP(ROW, GET_OPENAPI, "GET /openapi.json", NULL)                                                             \
+	METRICS_HTTP(ROW, OTHER, "other", NULL)                                                                               \
 	ROW(ACCEPT_PAUSES_RATE, COUNTER, "collab_accept_pauses_total", "reason=\"rate\"",                                     \
 		"Times that newcomers were left waiting in the kernel's queue: accept_rate, no file descriptors left.")           \
 	ROW(ACCEPT_PAUSES_FILES, COUNTER, "collab_accept_pauses_total", "reason=\"descriptors\"", NULL)                       \
@@ -107,6 +130,8 @@
 	ROW(LISTENER_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"listener\",state=\"down\"", NULL)                     \
 	ROW(PRESENCE_UP, TOTAL, "collab_db_pool_connections", "pool=\"presence\",state=\"up\"", NULL)                         \
 	ROW(PRESENCE_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"presence\",state=\"down\"", NULL)                     \
+	ROW(POOL_HTTP_UP, TOTAL, "collab_db_pool_connections", "pool=\"http\",state=\"up\"", NULL)                            \
+	ROW(POOL_HTTP_DOWN, TOTAL, "collab_db_pool_connections", "pool=\"http\",state=\"down\"", NULL)                        \
 	ROW(REMOTE_MEMBERS, LEVEL, "collab_remote_members", "",                                                               \
 		"Members of open documents that are connected to other proxies, as this worker knows of them.")                   \
 	ROW(EXCHANGE_PEERS, LEVEL, "collab_exchange_peers", "",                                                               \
@@ -176,6 +201,8 @@
 	ROW(FANOUT, "collab_fanout_duration_seconds",                                                                \
 		"From the first event of a turn of the loop to the turn's last write, counted for each document in it.") \
 	ROW(OPEN, "collab_open_duration_seconds", "From an open until its answer is queued as a whole.")             \
+	ROW(HTTP, "collab_http_request_duration_seconds",                                                            \
+		"From the head of an HTTP request until its answer is ready to be written.")                             \
 	ROW(HINT_LAG, "collab_hint_lag_seconds",                                                                     \
 		"From a commit elsewhere until the event is here, by the database's clock and ours.")
 

@@ -461,12 +461,13 @@ finish_setup(Pg *pg, const PGresult *result)
 
 /* ---- results ---- */
 
-/* Keeps the first error of a request, or else its first rows. */
+/* Keeps the first error of a request, or else the rows of its last statement; of the set-up those of its first. */
 static void
 keep_result(PgRequest *request, PGresult *result)
 {
-	bool better = request->result == NULL || (PQresultStatus(result) == PGRES_FATAL_ERROR &&
-											  PQresultStatus(request->result) != PGRES_FATAL_ERROR);
+	bool failed = request->result != NULL && PQresultStatus(request->result) == PGRES_FATAL_ERROR;
+	bool better = request->result == NULL ||
+				  (!failed && (request->done != NULL || PQresultStatus(result) == PGRES_FATAL_ERROR));
 
 	if (better && PQresultStatus(result) != PGRES_COMMAND_OK)
 	{
@@ -743,9 +744,9 @@ pg_in_flight(const Pg *pg)
 	return pg->in_flight;
 }
 
-/* statement: of the set-up; -1: `sql`. */
+/* statement: of the set-up; -1: `sql`. The parameters are copied. */
 static bool
-send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgDone done, void *ctx)
+queue_statement(Pg *pg, int statement, const char *sql, const PgParams *params)
 {
 	const char *values[PG_MAX_PARAMS];
 	int			formats[PG_MAX_PARAMS];
@@ -763,7 +764,17 @@ send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgD
 								   params->lengths, formats, 1);
 	else
 		sent = PQsendQueryParams(pg->conn, sql, params->count, NULL, values, params->lengths, formats, 1);
-	if (sent != 1 || PQpipelineSync(pg->conn) != 1)
+	if (sent == 1)
+		return true;
+	mark_broken(pg, NULL);
+	return false;
+}
+
+/* What was queued since the last time is one transaction; its end is asked for here. */
+static bool
+send_queued(Pg *pg, PgDone done, void *ctx)
+{
+	if (PQpipelineSync(pg->conn) != 1)
 	{
 		mark_broken(pg, NULL);
 		return false;
@@ -776,15 +787,21 @@ send_request(Pg *pg, int statement, const char *sql, const PgParams *params, PgD
 }
 
 bool
+pg_add(Pg *pg, int statement, const PgParams *params)
+{
+	return queue_statement(pg, statement, NULL, params);
+}
+
+bool
 pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx)
 {
-	return send_request(pg, statement, NULL, params, done, ctx);
+	return queue_statement(pg, statement, NULL, params) && send_queued(pg, done, ctx);
 }
 
 bool
 pg_send_sql(Pg *pg, const char *sql, const PgParams *params, PgDone done, void *ctx)
 {
-	return send_request(pg, -1, sql, params, done, ctx);
+	return queue_statement(pg, -1, sql, params) && send_queued(pg, done, ctx);
 }
 
 /* ---- results ---- */
@@ -805,6 +822,12 @@ bool
 pg_null(const PgResult *result, int row, int column)
 {
 	return PQgetisnull(raw(result), row, column) == 1;
+}
+
+bool
+pg_bool(const PgResult *result, int row, int column)
+{
+	return PQgetlength(raw(result), row, column) == 1 && PQgetvalue(raw(result), row, column)[0] != 0;
 }
 
 int32_t

@@ -10,7 +10,7 @@
 
 /*
  * A Pg connects by itself, checks and prepares, calls up(), and from then on takes requests, each of them one prepared
- * statement in a transaction of its own (pipeline mode, one sync per request). When the connection is lost
+ * statement, or several (pg_add), in a transaction of its own (pipeline mode, one sync per request). When the connection is lost
  * it answers what was in flight with PG_LOST (outcome unknown), calls down(), and tries again with back-off.
  */
 typedef struct Pg		Pg;
@@ -66,7 +66,9 @@ uint64_t pg_owed_ms(const Pg *pg);
 /* Every connection to a former primary is left (those of other processes may have found out). Call it now and then. */
 void pg_leave_former(void);
 
-/* False when the connection is not up. The parameters are copied. */
+/* Both are false when the connection is not up. The parameters are copied. */
+/* A statement whose rows nobody wants, in the transaction of the pg_send() that has to follow at once. */
+bool pg_add(Pg *pg, int statement, const PgParams *params) MUST_CHECK;
 bool pg_send(Pg *pg, int statement, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;
 /* The same for what is not prepared: a database that cannot run it is good for the rest. */
 bool pg_send_sql(Pg *pg, const char *sql, const PgParams *params, PgDone done, void *ctx) MUST_CHECK;
@@ -81,6 +83,7 @@ typedef struct PgBytes
 
 int		pg_rows(const PgResult *result);
 bool	pg_null(const PgResult *result, int row, int column);
+bool	pg_bool(const PgResult *result, int row, int column);
 int32_t pg_int4(const PgResult *result, int row, int column);
 int64_t pg_int8(const PgResult *result, int row, int column); /* timestamps too */
 PgBytes pg_bytes(const PgResult *result, int row, int column);

@@ -16,6 +16,7 @@
 #include "pg.h"
 #include "rooms.h"
 #include "ws.h"
+#include "rest_db.h"
 
 #define BEAT_MS 250
 
@@ -53,6 +54,8 @@ take_database(const Proxy *proxy)
 	int			  lanes = lanes_connections_up(proxy->lanes, false);
 	int			  retry = lanes_connections_up(proxy->lanes, true);
 	int			  readers = loader_connections_up(proxy->loader);
+	int			  http_up;
+	int			  http = rest_db_connections(proxy->rest, &http_up);
 
 	set_pool(METRIC_LANES_UP, METRIC_LANES_DOWN, lanes, config->lanes);
 	set_pool(METRIC_RETRY_UP, METRIC_RETRY_DOWN, retry, config->retry_lanes);
@@ -60,6 +63,7 @@ take_database(const Proxy *proxy)
 	set_pool(METRIC_LISTENER_UP, METRIC_LISTENER_DOWN, listener, 1);
 	metrics_set(METRIC_REDIS_UP, bus_up(proxy->bus) ? 1 : 0);
 	set_pool(METRIC_PRESENCE_UP, METRIC_PRESENCE_DOWN, exchange_pg_up(proxy->exchange_pg) ? 1 : 0, 1);
+	set_pool(METRIC_POOL_HTTP_UP, METRIC_POOL_HTTP_DOWN, http_up, http);
 	metrics_set(METRIC_DURABLE, lanes_durable(proxy->lanes) ? 1 : 0);
 }
 

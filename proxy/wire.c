@@ -373,18 +373,53 @@ wire_parser_free(WireParser *parser)
 	buf_free(&parser->scratch);
 }
 
+static void
+read_text(WireParser *parser, JsonReader *r, const char *text, size_t bytes, Members *members,
+		  WireMessage *out)
+{
+	memset(out, 0, sizeof(*out));
+	memset(members, 0, sizeof(*members));
+	memset(&parser->error, 0, sizeof(parser->error));
+	parser->piece_count = 0;
+	json_init(r, text, bytes, WIRE_MAX_DEPTH);
+	read_members(parser, r, members, out);
+}
+
+bool
+wire_parse_ops(WireParser *parser, const char *text, size_t bytes, WireMessage *out)
+{
+	JsonReader r;
+	Members	   members;
+
+	read_text(parser, &r, text, bytes, &members, out);
+	if (json_failed(&r))
+	{
+		set_error(parser, "OT008", "malformed body: %s", r.error.message);
+		return false;
+	}
+	out->has_position = found(&members, M_SITE) || found(&members, M_CLOCK) ||
+						found(&members, M_BASE_VERSION) || found(&members, M_BASE_EVENT);
+	if (out->has_position)
+		return need(parser, &members, M_SITE, "a whole number") && in_range(parser, M_SITE, out->site, 1) &&
+			   check_op(parser, &members, out);
+	out->type = WIRE_OP;
+	if (!found(&members, M_OP) || found(&members, M_OPS))
+	{
+		set_error(
+			parser, "OT008",
+			"a body has \"op\", or \"site\", \"clock\", \"base_version\", \"base_event\" and \"op\" or \"ops\"");
+		return false;
+	}
+	return true;
+}
+
 bool
 wire_parse(WireParser *parser, const char *text, size_t bytes, WireMessage *out)
 {
 	JsonReader r;
 	Members	   members;
 
-	memset(out, 0, sizeof(*out));
-	memset(&members, 0, sizeof(members));
-	memset(&parser->error, 0, sizeof(parser->error));
-	parser->piece_count = 0;
-	json_init(&r, text, bytes, WIRE_MAX_DEPTH);
-	read_members(parser, &r, &members, out);
+	read_text(parser, &r, text, bytes, &members, out);
 	/* a refusal names the clock of the op wherever that could be read */
 	parser->error.is_op =
 		found(&members, M_TYPE) && (members.bad >> M_TYPE & 1) == 0 && json_string_is(&members.type, "op");

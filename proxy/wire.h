@@ -69,6 +69,12 @@ void wire_parser_init(WireParser *parser);
 void wire_parser_free(WireParser *parser);
 bool wire_parse(WireParser *parser, const char *text, size_t bytes, WireMessage *out) MUST_CHECK;
 
+/*
+ * The body of a request that submits operations: an op message without "type" but with "site"; or just "op", to be applied at the head
+ * (has_position is false then).
+ */
+bool wire_parse_ops(WireParser *parser, const char *text, size_t bytes, WireMessage *out) MUST_CHECK;
+
 /* ---- what the server says; each appends one complete message unless it says otherwise ---- */
 
 typedef struct WireWelcome

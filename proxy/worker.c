@@ -21,7 +21,9 @@
 #include "notify.h"
 #include "overview.h"
 #include "pulse.h"
+#include "rest_db.h"
 #include "room.h"
+#include "token_bucket.h"
 #include "ws.h"
 
 #define GOODBYE_MS 3000 /* for the close frames */
@@ -163,7 +165,7 @@ advance_ending(Worker *worker)
 {
 	/* of who broke away, operations may still be on their way */
 	if (worker->ending == ENDING_DRAIN && ws_connections(worker->proxy.ws) == 0 &&
-		lanes_idle(worker->proxy.lanes))
+		lanes_idle(worker->proxy.lanes) && rest_db_idle(worker->proxy.rest))
 		worker->ending = ENDING_OVER;
 	if (worker->ending == ENDING_GOODBYE && ws_connections(worker->proxy.ws) == 0)
 		worker->ending = ENDING_OVER;
@@ -180,8 +182,10 @@ on_turn_end(uv_prepare_t *handle)
 	Worker *worker = handle->data;
 
 	worker->proxy.clock = 0;
+	ws_answer(worker->proxy.ws);
 	lanes_turn_end(worker->proxy.lanes);
 	loader_turn_end(worker->proxy.loader);
+	rest_db_turn_end(worker->proxy.rest);
 	listener_turn_end(worker->proxy.listener);
 	bus_turn_end(worker->proxy.bus);
 	rooms_turn_end(worker->proxy.rooms);
@@ -273,6 +277,8 @@ start(Worker *worker)
 	proxy->loader = loader_create(proxy);
 	proxy->listener = listener_create(proxy);
 	proxy->exchange_pg = exchange_pg_create(proxy);
+	proxy->rest = rest_db_create(proxy);
+	proxy->buckets = token_buckets_create();
 	worker->pulse = pulse_create(proxy, proxy->slot);
 	uv_prepare_init(&proxy->loop, &worker->prepare);
 	worker->prepare.data = worker;
@@ -306,6 +312,8 @@ finish(Worker *worker)
 	loader_destroy(proxy->loader);
 	listener_destroy(proxy->listener);
 	exchange_pg_destroy(proxy->exchange_pg);
+	rest_db_destroy(proxy->rest);
+	token_buckets_free(proxy->buckets);
 	rooms_destroy(proxy->rooms);
 	bus_destroy(proxy->bus);
 	exchange_destroy(proxy->exchange);

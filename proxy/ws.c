@@ -9,62 +9,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libwebsockets.h>
-
-#include "accept.h"
-#include "address.h"
 #include "client.h"
 #include "http.h"
-#include "limits.h"
 #include "log.h"
 #include "memory.h"
-#include "outbox.h"
-#include "tls.h"
+#include "ws_http.h"
+#include "ws_internal.h"
 
 #define RX_BYTES 256	   /* per connection; longer frames come in pieces */
-#define TX_BYTES 65536	   /* most that one write takes */
 #define HEADER_BYTES 16384 /* of a handshake */
 #define REFUSE_MARGIN 256  /* beyond the limit so many more are told 503, others just closed */
 #define HANDSHAKE_SECONDS 5
 #define CLOSE_SECONDS 3 /* for the peer to take what is queued, and the close frame */
 #define SEND_BUFFER_BYTES 131072
 #define TCP_TIMEOUT_MS 15000
-
-/* One TCP connection. */
-struct WsConn
-{
-	Ws		   *ws;
-	struct lws *wsi;
-	Address		peer;	 /* who connected: a client or a balancer */
-	LimitsPeer *claim;	 /* what counts for the client's address; NULL: not known yet */
-	Client	   *client;	 /* from the upgrade on */
-	List		all;	 /* in ws->all */
-	OutboxEntry out;	 /* in ws->outbox */
-	bool		refused; /* over a limit: gets 503 */
-	bool		established;
-	bool		sent_away;
-	bool		blocked;	/* the socket takes no more; the library says when it does */
-	int			close_code; /* 0: it stays open */
-	bool		close_sent;
-	char		close_reason[48];
-	Buf			body; /* of an HTTP answer that is being written */
-	size_t		body_sent;
-};
-
-struct Ws
-{
-	Proxy			   *proxy;
-	struct lws_context *context;
-	struct lws_vhost   *vhost;
-	Accept			   *accept;
-	Limits			   *limits;
-	AddressSet			trusted; /* proxies whose X-Forwarded-For counts */
-	List				all;	 /* WsConn.all */
-	SSL_CTX			   *tls;	 /* NULL: connections are not encrypted */
-	Outbox				outbox;	 /* WsConn.out */
-	void			   *loops[1];
-	unsigned char	   *out; /* LWS_PRE + TX_BYTES */
-};
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
@@ -149,6 +107,12 @@ flush(WsConn *conn)
 		client_go(conn->client);
 }
 
+void
+ws_answer(Ws *ws)
+{
+	http_door_turn_end(&ws->door);
+}
+
 bool
 ws_turn_end(Ws *ws)
 {
@@ -211,170 +175,6 @@ on_receive(WsConn *conn, const char *data, size_t bytes)
 	return 0;
 }
 
-/* ---- HTTP ---- */
-
-typedef struct Headers
-{
-	unsigned char  buffer[LWS_PRE + 2048];
-	unsigned char *at;
-	unsigned char *end;
-	bool		   failed;
-} Headers;
-
-static void
-header(Headers *headers, struct lws *wsi, const char *name, const char *value)
-{
-	if (lws_add_http_header_by_name(wsi, (const unsigned char *) name, (const unsigned char *) value,
-									(int) strlen(value), &headers->at, headers->end) != 0)
-		headers->failed = true;
-}
-
-/* Writes the head of an answer; conn->body follows from the writable callback. Non-zero: close. */
-static int
-answer(WsConn *conn, int status, const char *type, const char *cache, const char *name, const char *value)
-{
-	static const char csp[] =
-		"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-		"img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
-		"frame-ancestors 'none'";
-	struct lws *wsi = conn->wsi;
-	Headers		headers;
-
-	headers.at = headers.buffer + LWS_PRE;
-	headers.end = headers.buffer + sizeof(headers.buffer);
-	headers.failed = lws_add_http_header_status(wsi, (unsigned int) status, &headers.at, headers.end) != 0;
-	header(&headers, wsi, "content-type:", type);
-	header(&headers, wsi, "x-content-type-options:", "nosniff");
-	header(&headers, wsi, "content-security-policy:", csp);
-	header(&headers, wsi, "referrer-policy:", "no-referrer");
-	header(&headers, wsi, "cache-control:", cache);
-	if (name != NULL)
-		header(&headers, wsi, name, value);
-	if (headers.failed ||
-		lws_add_http_header_content_length(wsi, conn->body.size, &headers.at, headers.end) != 0 ||
-		lws_finalize_write_http_header(wsi, headers.buffer + LWS_PRE, &headers.at, headers.end) != 0)
-		return -1;
-	conn->body_sent = 0;
-	lws_callback_on_writable(wsi);
-	return 0;
-}
-
-/* The next part of a body. Non-zero: close. */
-static int
-on_http_writable(WsConn *conn)
-{
-	struct lws	  *wsi = conn->wsi;
-	size_t		   left = conn->body.size - conn->body_sent;
-	size_t		   part = left < TX_BYTES ? left : TX_BYTES;
-	unsigned char *out = conn->ws->out + LWS_PRE;
-
-	if (lws_partial_buffered(wsi))
-	{
-		lws_callback_on_writable(wsi);
-		return 0;
-	}
-	if (part > 0)
-		memcpy(out, conn->body.data + conn->body_sent, part);
-	conn->body_sent += part;
-	if (lws_write(wsi, out, part, part == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
-		return -1;
-	if (part < left)
-	{
-		lws_callback_on_writable(wsi);
-		return 0;
-	}
-	buf_free(&conn->body);
-	return lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
-/* A short text answer, after which the connection is closed: what follows on it is not trusted to be understood. */
-static int
-refuse(WsConn *conn, int status, const char *text, const char *name, const char *value)
-{
-	unsigned char *out = conn->ws->out + LWS_PRE;
-
-	buf_clear(&conn->body);
-	buf_str(&conn->body, text);
-	buf_char(&conn->body, '\n');
-	if (answer(conn, status, "text/plain; charset=utf-8", "no-store", name, value) == 0)
-	{
-		memcpy(out, conn->body.data, conn->body.size);
-		lws_write(conn->wsi, out, conn->body.size, LWS_WRITE_HTTP_FINAL);
-	}
-	return -1;
-}
-
-/*
- * Counts the connection for its client's address. Behind a trusted balancer that is known with each request only, and the next one on
- * the same connection may be another client's. False: over the limit.
- */
-static bool
-identify(WsConn *conn)
-{
-	Limits *limits = conn->ws->limits;
-	char   *header = (char *) conn->ws->out;
-	int		bytes;
-	bool	allowed;
-	Address client;
-
-	if (conn->claim != NULL && !address_set_has(&conn->ws->trusted, &conn->peer))
-		return true;
-	bytes = lws_hdr_copy(conn->wsi, header, TX_BYTES, WSI_TOKEN_X_FORWARDED_FOR);
-	client = address_forwarded(&conn->ws->trusted, &conn->peer, header, bytes > 0 ? (size_t) bytes : 0);
-	limits_release(limits, conn->claim);
-	conn->claim = limits_claim(limits, &client, &allowed);
-	/* a balancer that asks how we are */
-	allowed = allowed || address_set_has(&conn->ws->trusted, &client);
-	if (!allowed)
-	{
-		conn->refused = true;
-		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
-		metrics_add(METRIC_LIMITED_PER_IP, 1);
-	}
-	return allowed;
-}
-
-/* Whether the request announces a body; none of ours has one. Anything but a plain 0 counts, -5 as well. */
-static bool
-has_body(struct lws *wsi)
-{
-	char length[24];
-	int	 bytes = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-		return true;
-	if (bytes == 0)
-		return false;
-	return lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) != 1 || length[0] != '0';
-}
-
-static int
-on_http(WsConn *conn)
-{
-	struct lws *wsi = conn->wsi;
-	char		path[1024];
-	int			bytes;
-	HttpReply	reply;
-
-	if (conn->refused || !identify(conn))
-		return refuse(conn, 503, "too many connections", "retry-after:", "5");
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 && lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
-		return refuse(conn, 405, "only GET and HEAD", "allow:", "GET, HEAD");
-	if (has_body(wsi))
-		return refuse(conn, 400, "a request without a body is expected", NULL, NULL);
-	bytes = lws_hdr_copy(wsi, path, sizeof(path),
-						 lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ? WSI_TOKEN_GET_URI
-																		  : WSI_TOKEN_HEAD_URI);
-	if (bytes <= 0 || strlen(path) != (size_t) bytes)
-		return refuse(conn, 404, "not found", NULL, NULL);
-	buf_free(&conn->body);
-	http_get(conn->ws->proxy, path, (size_t) bytes, &reply);
-	conn->body = reply.body;
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0)
-		buf_clear(&conn->body);
-	return answer(conn, reply.status, reply.type, reply.cache, NULL, NULL);
-}
-
 /* ---- the handshake ---- */
 
 /* The value of a query parameter; NULL when it is absent, too long or holds a NUL. */
@@ -419,25 +219,25 @@ on_upgrade(WsConn *conn, const char *protocol)
 	char		doc[129];
 	int			bytes;
 
-	if (conn->refused || !identify(conn))
-		return refuse(conn, 503, "too many connections", "retry-after:", "5");
+	if (!ws_http_identify(conn))
+		return ws_http_refuse(conn, 503, "too many connections", "retry-after:", "5");
 	if (protocol == NULL || strcasecmp(protocol, "websocket") != 0)
-		return refuse(conn, 400, "the only upgrade is websocket", NULL, NULL);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 || has_body(wsi))
-		return refuse(conn, 400, "a WebSocket starts with a GET", NULL, NULL);
+		return ws_http_refuse(conn, 400, "the only upgrade is websocket", NULL, NULL);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0 || ws_http_has_body(wsi))
+		return ws_http_refuse(conn, 400, "a WebSocket starts with a GET", NULL, NULL);
 	if (!header_is(wsi, WSI_TOKEN_VERSION, "13"))
-		return refuse(conn, 426, "WebSocket version 13 is needed", "sec-websocket-version:", "13");
+		return ws_http_refuse(conn, 426, "WebSocket version 13 is needed", "sec-websocket-version:", "13");
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) != 24 || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) == 0)
-		return refuse(conn, 400, "malformed WebSocket handshake", NULL, NULL);
+		return ws_http_refuse(conn, 400, "malformed WebSocket handshake", NULL, NULL);
 	bytes = lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
 	if (bytes <= 0 || strlen(path) != (size_t) bytes ||
 		!http_parse_socket_path(path, (size_t) bytes, &doc_id, &doc_id_bytes))
-		return refuse(conn, 404, "not found", NULL, NULL);
+		return ws_http_refuse(conn, 404, "not found", NULL, NULL);
 	if (!util_valid_doc_id(doc_id, doc_id_bytes))
-		return refuse(conn, 400, "malformed document id", NULL, NULL);
+		return ws_http_refuse(conn, 400, "malformed document id", NULL, NULL);
 	user = query_value(wsi, "user", query, sizeof(query), &user_bytes);
 	if (user == NULL || !util_valid_user(user, user_bytes))
-		return refuse(conn, 400, "malformed or missing user", NULL, NULL);
+		return ws_http_refuse(conn, 400, "malformed or missing user", NULL, NULL);
 	memcpy(doc, doc_id, doc_id_bytes);
 	doc[doc_id_bytes] = '\0';
 	conn->client = client_create(conn->ws->proxy, conn, doc, user, user_bytes);
@@ -453,9 +253,9 @@ free_conn(WsConn *conn)
 		client_destroy(conn->client);
 	list_remove(&conn->all);
 	outbox_remove(&conn->ws->outbox, &conn->out);
-	limits_release(conn->ws->limits, conn->claim);
-	limits_leave(conn->ws->limits);
-	buf_free(&conn->body);
+	if (conn->http != NULL)
+		http_conn_gone(conn->http);
+	visitor_leave(&conn->ws->book, &conn->visitor);
 	free(conn);
 }
 
@@ -490,13 +290,15 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	switch (reason)
 	{
 		case LWS_CALLBACK_HTTP:
-			return on_http(conn);
+			return ws_http_request(conn);
+		case LWS_CALLBACK_HTTP_BODY:
+			return ws_http_body(conn, in, len);
 		case LWS_CALLBACK_HTTP_WRITEABLE:
-			return on_http_writable(conn);
+			return ws_http_writable(conn);
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 			if (on_upgrade(conn, in) == 0)
 				return 0;
-			if (!conn->refused)
+			if (!conn->visitor.refused)
 				metrics_add(METRIC_CONNECTIONS_REJECTED, 1);
 			return -1;
 		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -525,42 +327,16 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 
 /* ---- the listener ---- */
 
+/* The socket is for a WebSocket: libwebsockets reads its handshake. */
 static void
-adopt(void *ctx, int fd, const struct sockaddr_storage *address)
+adopt(Ws *ws, int fd, const Visitor *visitor)
 {
-	Ws	   *ws = ctx;
-	int		one = 1;
-	int		send_buffer = SEND_BUFFER_BYTES;
-	int		timeout = TCP_TIMEOUT_MS;
-	bool	allowed;
-	WsConn *conn;
+	WsConn *conn = util_alloc_zero(sizeof(*conn));
 
-	if (limits_open(ws->limits) >= ws->proxy->config.max_connections + REFUSE_MARGIN)
-	{
-		close(fd);
-		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
-		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
-		return;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-	conn = util_alloc_zero(sizeof(*conn));
 	conn->ws = ws;
+	conn->visitor = *visitor;
 	list_append(&ws->all, &conn->all);
 	outbox_entry_init(&conn->out);
-	buf_init(&conn->body, util_buffer_alloc);
-	conn->peer = address_of_socket(address);
-	allowed = limits_enter(ws->limits);
-	if (!allowed)
-		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
-	else if (!address_set_has(&ws->trusted, &conn->peer))
-	{
-		conn->claim = limits_claim(ws->limits, &conn->peer, &allowed);
-		metrics_add(METRIC_LIMITED_PER_IP, allowed ? 0 : 1);
-	}
-	conn->refused = !allowed;
-	metrics_add(METRIC_CONNECTIONS_REFUSED, allowed ? 0 : 1);
 	conn->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
 	if (conn->wsi == NULL)
 	{
@@ -570,10 +346,44 @@ adopt(void *ctx, int fd, const struct sockaddr_storage *address)
 	lws_set_opaque_user_data(conn->wsi, conn);
 }
 
+static void
+on_upgrade_from_door(void *ctx, int fd, const Visitor *visitor)
+{
+	adopt(ctx, fd, visitor);
+}
+
+static void
+take(void *ctx, int fd, const struct sockaddr_storage *address)
+{
+	Ws	   *ws = ctx;
+	int		one = 1;
+	int		send_buffer = SEND_BUFFER_BYTES;
+	int		timeout = TCP_TIMEOUT_MS;
+	int		bytes;
+	Visitor visitor;
+
+	if (limits_open(ws->book.limits) >= ws->proxy->config.max_connections + REFUSE_MARGIN)
+	{
+		close(fd);
+		metrics_add(METRIC_CONNECTIONS_REFUSED, 1);
+		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	visitor_enter(&ws->book, address, &visitor);
+	/* what is encrypted is libwebsockets' business from the first byte on */
+	if (ws->tls != NULL || http_conn_peek(fd, &bytes) == 1)
+		adopt(ws, fd, &visitor);
+	else
+		http_conn_create(&ws->door, fd, &visitor);
+}
+
 static int64_t
 count_open(const void *ctx)
 {
-	return limits_open(((const Ws *) ctx)->limits);
+	return limits_open(((const Ws *) ctx)->book.limits);
 }
 
 void
@@ -591,7 +401,7 @@ ws_stop_listening(Ws *ws)
 bool
 ws_full(const Ws *ws)
 {
-	return limits_open(ws->limits) >= ws->proxy->config.max_connections || accept_starved(ws->accept);
+	return limits_open(ws->book.limits) >= ws->proxy->config.max_connections || accept_starved(ws->accept);
 }
 
 /* ---- life of the whole ---- */
@@ -617,6 +427,7 @@ ws_create(Proxy *proxy, int listen_fd)
 
 	ws->proxy = proxy;
 	list_init(&ws->all);
+	http_door_init(&ws->door, proxy, &ws->book, on_upgrade_from_door, ws);
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	lws_set_allocator(memory_for_websockets);
 	ws->loops[0] = &proxy->loop;
@@ -654,12 +465,12 @@ ws_create(Proxy *proxy, int listen_fd)
 		return NULL;
 	}
 	/* the settings were checked */
-	if (!address_set_parse(proxy->config.trusted_proxies, &ws->trusted, &problem))
+	if (!address_set_parse(proxy->config.trusted_proxies, &ws->book.trusted, &problem))
 		log_line(LOG_ERROR, "trusted_proxies is not valid", "reason=\"%s\"", problem);
 	outbox_init(&ws->outbox, &proxy->loop);
-	ws->limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
+	ws->book.limits = limits_create(proxy->config.max_connections, proxy->config.max_connections_per_ip);
 	ws->out = util_alloc(LWS_PRE + TX_BYTES);
-	ws->accept = accept_create(proxy, listen_fd, adopt, count_open, ws);
+	ws->accept = accept_create(proxy, listen_fd, take, count_open, ws);
 	return ws;
 }
 
@@ -667,6 +478,7 @@ ws_create(Proxy *proxy, int listen_fd)
 void
 ws_send_away(Ws *ws, int64_t count, int64_t spread_ms)
 {
+	count -= http_door_send_away(&ws->door, count);
 	for (; count > 0 && !list_empty(&ws->all); count--)
 	{
 		WsConn *conn = container_of(ws->all.next, WsConn, all);
@@ -686,7 +498,8 @@ ws_send_away(Ws *ws, int64_t count, int64_t spread_ms)
 void
 ws_limits_changed(Ws *ws)
 {
-	limits_change(ws->limits, ws->proxy->config.max_connections, ws->proxy->config.max_connections_per_ip);
+	limits_change(ws->book.limits, ws->proxy->config.max_connections,
+				  ws->proxy->config.max_connections_per_ip);
 }
 
 void
@@ -708,6 +521,7 @@ ws_close_all(Ws *ws, int code, const char *reason)
 {
 	List *node;
 
+	http_door_close_all(&ws->door);
 	list_each(node, &ws->all)
 	{
 		WsConn *conn = container_of(node, WsConn, all);
@@ -723,6 +537,7 @@ void
 ws_shutdown(Ws *ws)
 {
 	ws_stop_listening(ws);
+	http_door_close_all(&ws->door);
 	outbox_close(&ws->outbox);
 	lws_context_destroy(ws->context);
 }
@@ -733,7 +548,7 @@ ws_free(Ws *ws)
 	/* on a loop of ours the first call only begins it, and nobody but us knows when the handles are closed */
 	lws_context_destroy(ws->context);
 	accept_free(ws->accept);
-	limits_free(ws->limits);
+	limits_free(ws->book.limits);
 	free(ws->out);
 	free(ws);
 }
@@ -747,5 +562,5 @@ ws_valid_until(const Ws *ws)
 int64_t
 ws_connections(const Ws *ws)
 {
-	return limits_open(ws->limits);
+	return limits_open(ws->book.limits);
 }

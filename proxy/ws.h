@@ -24,6 +24,8 @@ void ws_close(WsConn *conn, int code, const char *reason);
  */
 void ws_send_away(Ws *ws, int64_t count, int64_t spread_ms);
 void ws_close_all(Ws *ws, int code, const char *reason);
+/* Writes what was answered to HTTP requests, and begins those that wait behind. */
+void ws_answer(Ws *ws);
 /* Writes for the connections that were woken. Returns whether that was all. */
 bool ws_turn_end(Ws *ws);
 
