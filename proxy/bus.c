@@ -388,12 +388,14 @@ publish_presence(void *ctx, const char *batch, size_t batch_bytes)
 	Bus		   *bus = ctx;
 	const char *words[3] = {"PUBLISH"};
 	size_t		bytes[3] = {7};
+	char		signature[SEAL_BYTES];
 
 	buf_clear(&bus->message);
 	buf_bytes(&bus->message, bus->sender, SENDER_BYTES);
 	buf_char(&bus->message, '\n');
-	if (!redis_is_up(bus->publisher) || !seal_sign(bus->seal, 'p', "", batch, batch_bytes, &bus->message))
+	if (!redis_is_up(bus->publisher) || !seal_sign(bus->seal, 'p', "", batch, batch_bytes, signature))
 		return false;
+	buf_bytes(&bus->message, signature, SEAL_BYTES);
 	buf_bytes(&bus->message, batch, batch_bytes);
 	buf_clear(&bus->channel);
 	buf_str(&bus->channel, bus->proxy->config.redis_prefix);

@@ -284,6 +284,7 @@ cache_write_snapshot(Room *room, const CacheSnapshot *snapshot)
 	Buf		name;
 	Buf		text;
 	Buf		value;
+	char	signature[SEAL_BYTES];
 
 	if (!bus_up(room->proxy->bus) || snapshot->bytes > MAX_SNAPSHOT_BYTES)
 		return;
@@ -296,8 +297,9 @@ cache_write_snapshot(Room *room, const CacheSnapshot *snapshot)
 	buf_hex64(&text, snapshot->event);
 	buf_char(&text, '\n');
 	buf_bytes(&text, snapshot->content, snapshot->bytes);
-	if (seal_sign(bus_seal(room->proxy->bus), KIND, room->doc_id, text.data, text.size, &value))
+	if (seal_sign(bus_seal(room->proxy->bus), KIND, room->doc_id, text.data, text.size, signature))
 	{
+		buf_bytes(&value, signature, SEAL_BYTES);
 		buf_bytes(&value, text.data, text.size);
 		begin(&command, room, &name, "SET", ":snapshot");
 		add(&command, value.data, value.size);

@@ -11,12 +11,10 @@ bool
 event_record_write(Seal *seal, const char *doc_id, uint64_t previous, const WireEvent *event, Buf *out)
 {
 	size_t start = out->size;
-	char   blank[SEAL_BYTES];
-	Buf	   signature;
+	char   signature[SEAL_BYTES] = {0};
 	bool   sealed;
 
-	memset(blank, '0', sizeof(blank));
-	buf_bytes(out, blank, sizeof(blank));
+	buf_bytes(out, signature, SEAL_BYTES); /* its place */
 	buf_char(out, ' ');
 	buf_i64(out, event->version);
 	buf_char(out, ' ');
@@ -37,14 +35,12 @@ event_record_write(Seal *seal, const char *doc_id, uint64_t previous, const Wire
 	buf_bytes(out, event->user, event->user_bytes);
 	buf_bytes(out, event->op, event->op_bytes);
 
-	buf_init(&signature, util_buffer_alloc);
 	sealed = seal_sign(seal, KIND, doc_id, out->data + start + SEAL_BYTES, out->size - start - SEAL_BYTES,
-					   &signature);
+					   signature);
 	if (sealed)
-		memcpy(out->data + start, signature.data, SEAL_BYTES);
+		memcpy(out->data + start, signature, SEAL_BYTES);
 	else
 		out->size = start;
-	buf_free(&signature);
 	return sealed;
 }
 

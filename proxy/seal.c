@@ -55,8 +55,8 @@ seal_has_key(const Seal *seal)
 	return seal->mac != NULL;
 }
 
-static bool
-compute(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes, char out[SEAL_BYTES])
+bool
+seal_sign(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes, char out[SEAL_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char	  mac[MAC_BYTES];
@@ -78,22 +78,11 @@ compute(Seal *seal, char kind, const char *doc_id, const char *data, size_t byte
 }
 
 bool
-seal_sign(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes, Buf *out)
-{
-	char signature[SEAL_BYTES];
-
-	if (!compute(seal, kind, doc_id, data, bytes, signature))
-		return false;
-	buf_bytes(out, signature, SEAL_BYTES);
-	return true;
-}
-
-bool
 seal_is_good(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes, const char *signature)
 {
 	char expected[SEAL_BYTES];
 
 	/* in constant time: how much of a guess was right is nobody's business */
-	return compute(seal, kind, doc_id, data, bytes, expected) &&
+	return seal_sign(seal, kind, doc_id, data, bytes, expected) &&
 		   CRYPTO_memcmp(expected, signature, SEAL_BYTES) == 0;
 }

@@ -2,7 +2,6 @@
 #ifndef COLLAB_PROXY_SEAL_H
 #define COLLAB_PROXY_SEAL_H
 
-#include "buf.h"
 #include "util.h"
 
 #define SEAL_BYTES 32 /* HMAC-SHA-256, its first half, in hex */
@@ -15,10 +14,11 @@ void  seal_destroy(Seal *seal);
 void seal_set_key(Seal *seal, const char *key, size_t bytes);
 bool seal_has_key(const Seal *seal);
 /*
- * Appends the signature of data, said of the document and as `kind`: moved to another document or used as something else
- * it is not good. False: no key.
+ * The signature of data, said of the document and as `kind`: moved to another document or used as something else it is not
+ * good. False: no key.
  */
-bool seal_sign(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes, Buf *out) MUST_CHECK;
+bool seal_sign(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes,
+			   char out[SEAL_BYTES]) MUST_CHECK;
 bool seal_is_good(Seal *seal, char kind, const char *doc_id, const char *data, size_t bytes,
 				  const char *signature) MUST_CHECK;
 
