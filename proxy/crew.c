@@ -151,6 +151,7 @@ take_slot(Crew *crew)
 		{
 			crew->slot_taken[i] = true;
 			memset(&crew->slots[i], 0, sizeof(crew->slots[i]));
+			crew->slots[i].known = crew->server;
 			metrics_store(&crew->slots[i].leaving, crew->dismissed ? 1 : 0);
 			return i;
 		}

@@ -2,8 +2,10 @@
 #include "memory.h"
 
 #include <openssl/crypto.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "util.h"
@@ -58,6 +60,11 @@ memory_for_websockets(void *ptr, size_t size, const char *reason)
 void
 memory_adopt(void)
 {
+	/*
+	 * libpq asks who we are. The C library reads /etc/nsswitch.conf for that, once, and aborts where it has no memory to do so: here,
+	 * before anybody depends on us.
+	 */
+	(void) getpwuid(geteuid());
 	uv_replace_allocator(util_alloc, util_realloc, allocate_zero, free);
 	CRYPTO_set_mem_functions(crypto_allocate, crypto_resize, crypto_release);
 }

@@ -1,10 +1,9 @@
 /* A hot standby reads, refuses to write with a clear error, runs no notifier, and becomes a primary with one. */
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { Cluster, Database, startCluster } from '../lib/cluster.mjs';
+import { Database, startCluster, startStandby } from '../lib/cluster.mjs';
 import { Listener, hexKey, until, wakeNotifier } from './listen.mjs';
 
 let primary;
@@ -18,13 +17,7 @@ before(async () =>
 	db = primary.createDatabase('one');
 	db.sql(`SELECT collab.create_document('doc', 'abc')`);
 
-	standby = new Cluster({ preload: true });
-	const ids = standby.user ? { uid: standby.user.uid, gid: standby.user.gid } : {};
-	execFileSync(join(standby.bin, 'pg_basebackup'), ['-R', '-c', 'fast', '--no-sync', '-D', standby.data, '-d', primary.conninfo('postgres')],
-		{ ...ids, stdio: 'pipe', cwd: standby.dir });
-	chmodSync(standby.data, 0o700);
-	appendFileSync(join(standby.data, 'postgresql.conf'), `unix_socket_directories = '${standby.dir}'\n`);
-	await standby.start();
+	standby = await startStandby(primary);
 	copy = new Database(standby, 'one');
 });
 

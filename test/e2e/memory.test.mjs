@@ -16,7 +16,7 @@ import { seeded } from './random.mjs';
 
 const FROM = Number(process.env.MEMORY_FROM ?? 0);
 const TO = Number(process.env.MEMORY_TO ?? 2000);
-const STEP = Number(process.env.MEMORY_STEP ?? 67);
+const STEP = Number(process.env.MEMORY_STEP ?? 100);
 const COUNTS = Array.from({ length: Math.floor((TO - FROM) / STEP) + 1 }, (_, i) => FROM + i * STEP);
 const CONFIG = { lanes: 1, retry_lanes: 1, readers: 1 };
 
@@ -40,9 +40,13 @@ function newProxy(port) {
   return new Proxy({ database, env: shim.env, config: { ...CONFIG, listen_port: port } });
 }
 
+// What the C library does by itself, once, before anybody is served: see memory_adopt() in proxy/memory.c.
+const GLIBC = /nss_database\.c:\d+: \w+: Assertion/;
+
 // How a tortured process may end: as it was told, or for want of memory, and then it says so. 2 and 3: it did not even start.
 function checkEnd({ code, signal }, proxy, n, starting = false) {
   const told = `when allocation ${n} failed:\n${proxy.log.slice(-2000)}`;
+  if (starting && signal === 'SIGABRT' && GLIBC.test(proxy.log)) return;
   assert.equal(signal, null, `killed by ${signal} ${told}`);
   assert.ok([0, 70, ...(starting ? [2, 3] : [])].includes(code), `ended with ${code} ${told}`);
   if (code !== 0) assert.match(proxy.log, code === 70 ? /out of memory/ : /level=error|collab-proxy: /);
@@ -64,6 +68,7 @@ test(`allocation n from the start fails, ${COUNTS.length} values of n up to ${TO
       await eventually(async () => proxy.exited || (await proxy.health().catch(() => null))?.database === 'up', { timeout: 30000, what: `recovery ${n}` });
       if (!proxy.exited) await useOnce(proxy);
     }
+    proxy.child.kill('SIGTERM'); // and once more, with which it ends at once
     checkEnd(await proxy.stop(), proxy, n, true);
   }
   console.log(`# from the start: ${JSON.stringify(tally)}`);

@@ -3,7 +3,7 @@
  * unprivileged user, gone when the test process ends. PG_CONFIG chooses the installation.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, mkdtempSync, chownSync, writeFileSync, appendFileSync,
+import { existsSync, readdirSync, readFileSync, rmSync, mkdtempSync, chownSync, chmodSync, writeFileSync, appendFileSync,
 	openSync, closeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -316,6 +316,24 @@ export class Database
 	{
 		return this.cluster.session({ database: this.name, user });
 	}
+}
+
+/*
+ * A hot standby of `primary`, which needs max_wal_senders. `upstream`: where it streams from, a libpq connection string (through a
+ * faulty network, say); the primary itself by default.
+ */
+export async function startStandby(primary, { upstream = null } = {})
+{
+	const standby = new Cluster({ preload: true });
+	const ids = standby.user ? { uid: standby.user.uid, gid: standby.user.gid } : {};
+	execFileSync(join(standby.bin, 'pg_basebackup'), ['-R', '-c', 'fast', '--no-sync', '-D', standby.data, '-d', primary.conninfo('postgres')],
+		{ ...ids, stdio: 'pipe', cwd: standby.dir });
+	chmodSync(standby.data, 0o700);
+	appendFileSync(join(standby.data, 'postgresql.conf'), `unix_socket_directories = '${standby.dir}'\n`);
+	if (upstream !== null)
+		appendFileSync(join(standby.data, 'postgresql.auto.conf'), `primary_conninfo = '${upstream}'\n`);
+	await standby.start();
+	return standby;
 }
 
 export async function startCluster(options = {})

@@ -172,7 +172,7 @@ class Pair
 		this.proxy.pairs.delete(this);
 		for (const socket of [this.client, this.server])
 			if (!socket.destroyed)
-				how === 'rst' && !socket.connecting && socket.remoteAddress ? socket.resetAndDestroy() : socket.destroy();
+				how === 'rst' && !socket.connecting && !socket.writableEnded && socket.remoteAddress ? socket.resetAndDestroy() : socket.destroy();
 	}
 }
 
