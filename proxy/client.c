@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crowd.h"
 #include "lane.h"
 #include "loader.h"
 #include "log.h"
@@ -12,7 +13,6 @@
 
 #define RETRY_DRAIN_MS 1000
 #define RETRY_BUSY_MS 500
-#define CROWD 100		 /* a room with more members is written slice by slice */
 #define STALL_TIMEOUTS 2 /* timeout_ms that output may wait without any progress */
 
 static void on_timer(WheelTimer *timer);
@@ -292,7 +292,7 @@ on_timer(WheelTimer *timer)
 void
 client_wake(Client *client, bool answers)
 {
-	ws_wake(client->conn, !answers && client->room != NULL && client->room->member_count > CROWD);
+	ws_wake(client->conn, !answers && client->room != NULL && crowd_is(client->room));
 }
 
 void

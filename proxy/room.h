@@ -51,6 +51,12 @@ struct Room
 	Answer *snapshot; /* kept for those who open it soon */
 	Answer *replay;
 
+	/* writing to a crowd (rooms) */
+	uint64_t spread_at;	  /* when all were written to, ms of the loop's clock */
+	uint64_t spread_end;  /* ring_end then */
+	uint64_t spread_due;  /* since when somebody has to wait, by proxy_clock(); 0: nobody does */
+	int64_t	 answered_to; /* the version up to which those who wait for an answer were written to */
+
 	/* gap fetch (listener) */
 	int64_t	 target; /* a version that is known to exist */
 	int		 busy;	 /* batches under way whose answer will bring the next versions: hints wait for it */

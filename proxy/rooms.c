@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crowd.h"
 #include "hash.h"
 #include "room.h"
 
@@ -11,14 +12,15 @@
 
 struct RoomTable
 {
-	Proxy	*proxy;
-	Room   **buckets;
-	size_t	 bucket_count; /* a power of two */
-	int64_t	 count;
-	List	 all;
-	List	 woken;
-	uint64_t woken_since; /* by proxy_clock(): when the first event of this turn came */
-	uint64_t woken_count; /* documents that got events in this turn */
+	Proxy	   *proxy;
+	Room	  **buckets;
+	size_t		bucket_count; /* a power of two */
+	int64_t		count;
+	List		all;
+	List		woken;
+	uint64_t	woken_since; /* by proxy_clock(): when the first event of this turn came */
+	uint64_t	woken_count; /* documents that got events in this turn */
+	uv_timer_t *timer;		 /* for crowds that are to be written to later */
 };
 
 /* ---- the table ---- */
@@ -33,6 +35,8 @@ rooms_create(Proxy *proxy)
 	table->buckets = util_alloc_zero(table->bucket_count * sizeof(*table->buckets));
 	list_init(&table->all);
 	list_init(&table->woken);
+	table->timer = util_alloc(sizeof(*table->timer));
+	uv_timer_init(&proxy->loop, table->timer);
 	return table;
 }
 
@@ -146,9 +150,16 @@ rooms_free_if_idle(Room *room)
 		free_room(room);
 }
 
+static void
+free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
 void
 rooms_destroy(RoomTable *table)
 {
+	uv_close((uv_handle_t *) table->timer, free_handle);
 	while (!list_empty(&table->all))
 		free_room(container_of(table->all.next, Room, all));
 	free(table->buckets);
@@ -175,21 +186,77 @@ rooms_written(RoomTable *table)
 	table->woken_count = 0;
 }
 
+/* The turn itself is what was waited for. */
+static void
+on_timer(uv_timer_t *timer)
+{
+	(void) timer;
+}
+
+static void
+wake_members(const Room *room, bool all)
+{
+	List *node;
+
+	list_each(node, &room->members)
+	{
+		Client *client = container_of(node, Client, member);
+		bool	answers = client->in_flight != NULL;
+
+		if (client->state == CLIENT_LIVE && (all || answers))
+			client_wake(client, answers);
+	}
+}
+
+static void
+spread(RoomTable *table, Room *room)
+{
+	wake_members(room, true);
+	room->spread_at = proxy_now(table->proxy);
+	room->spread_end = room->ring_end;
+	if (room->spread_due != 0)
+		metrics_observe(HISTOGRAM_FANOUT, proxy_clock(table->proxy) - room->spread_due, 1);
+	room->spread_due = 0;
+}
+
+/* Whoever waits for an answer gets it, the others later. */
+static void
+postpone(RoomTable *table, Room *room)
+{
+	if (room->answered_to != room->version)
+		wake_members(room, false);
+	room->answered_to = room->version;
+	if (room->spread_due != 0)
+		return;
+	room->spread_due = proxy_clock(table->proxy);
+	table->woken_count--; /* it counts when it is spread */
+}
+
 void
 rooms_turn_end(RoomTable *table)
 {
+	List	 later;
+	uint64_t next = 0;
+
+	list_init(&later);
 	while (!list_empty(&table->woken))
 	{
-		Room *room = container_of(table->woken.next, Room, woken);
-		List *node;
+		Room	*room = container_of(table->woken.next, Room, woken);
+		uint64_t wait = crowd_wait(room, proxy_now(table->proxy));
 
 		list_remove(&room->woken);
-		list_each(node, &room->members)
+		if (wait == 0)
 		{
-			Client *client = container_of(node, Client, member);
-
-			if (client->state == CLIENT_LIVE)
-				client_wake(client, client->in_flight != NULL);
+			spread(table, room);
+			continue;
 		}
+		postpone(table, room);
+		list_append(&later, &room->woken);
+		next = next == 0 || wait < next ? wait : next;
 	}
+	if (next == 0)
+		return;
+	table->woken = later;
+	table->woken.next->prev = table->woken.prev->next = &table->woken;
+	uv_timer_start(table->timer, on_timer, next, 0);
 }
