@@ -16,9 +16,9 @@
  * who counts otherwise asks again. So whatever a transport loses comes back within seconds.
  */
 #define TICK_MS 100
-#define DIGEST_MS 4000 /* all rooms once; a member is given up after EXCHANGE_EXPIRY_MS */
-#define SWEEP_MS 1000
-#define ASKS_PER_TICK 1000				  /* rooms, when all of them have to ask */
+#define DIGEST_MS 4000	   /* all rooms once; a member is given up after EXCHANGE_EXPIRY_MS */
+#define SWEEP_MS 1000	   /* and a part of the digests: together, lest they alone make a batch every time */
+#define ASKS_PER_TICK 1000 /* rooms, when all of them have to ask */
 #define STATE_BYTES_PER_TICK (256 * 1024) /* of answers; the rest waits for the next tick */
 #define MAX_PEERS 1000
 
@@ -274,17 +274,17 @@ pay_states(Exchange *exchange)
 
 /* The next rooms of the table, which is turned by as many: each of them comes by once in DIGEST_MS. */
 static void
-pay_digests(Exchange *exchange)
+pay_digests(Exchange *exchange, uint64_t elapsed)
 {
 	List   *rooms = rooms_all(exchange->proxy->rooms);
 	int64_t all = rooms_count(exchange->proxy->rooms);
 	int64_t due;
 
-	exchange->credit += all * TICK_MS;
+	exchange->credit += all * (int64_t) elapsed;
 	due = exchange->credit / DIGEST_MS;
 	exchange->credit %= DIGEST_MS;
-	if (exchange->asks_left > 0)
-		due = due > ASKS_PER_TICK ? due : ASKS_PER_TICK;
+	if (exchange->asks_left > 0 && due < ASKS_PER_TICK)
+		due = ASKS_PER_TICK;
 	for (int64_t i = 0; i < due && i < all; i++)
 	{
 		Room *room = container_of(rooms->next, Room, all);
@@ -341,21 +341,20 @@ on_tick(WheelTimer *timer)
 {
 	Exchange *exchange = container_of(timer, Exchange, tick_timer);
 	uint64_t  now = proxy_now(exchange->proxy);
+	uint64_t  elapsed = now - exchange->swept;
 
 	wheel_set(&exchange->proxy->wheel, timer, TICK_MS);
-	if (now - exchange->swept >= SWEEP_MS)
-	{
-		exchange->swept = now;
-		sweep(exchange, now);
-	}
 	if (exchange->hello_due || now - exchange->flushed >= DIGEST_MS)
 		put_kind(exchange, NULL, EXCHANGE_HELLO);
 	exchange->hello_due = false;
 	if (!is_alone(exchange))
-	{
 		pay_states(exchange);
-		pay_digests(exchange);
-	}
+	if (elapsed < SWEEP_MS && exchange->asks_left == 0)
+		return;
+	exchange->swept = now;
+	sweep(exchange, now);
+	if (!is_alone(exchange))
+		pay_digests(exchange, elapsed);
 	metrics_set(METRIC_REMOTE_MEMBERS, exchange->remotes.count);
 	metrics_set(METRIC_EXCHANGE_PEERS, (uint64_t) exchange->peer_count);
 }
