@@ -112,7 +112,7 @@ test(`allocation n under load fails, ${COUNTS.length} values of n up to ${TO}`, 
     tally[shim.failed === 0 ? 'not_reached' : proxies[at].exited ? 'ended' : 'went_on']++;
     shim.disarm();
     if (!proxies[at].exited) continue;
-    checkEnd(await proxies[at].exit, proxies[at], n);
+    checkEnd(await proxies[at].stop(), proxies[at], n);
     proxies[at] = newProxy(port);
     await proxies[at].start();
   }
