@@ -1,6 +1,7 @@
 /* collab.presence_send and presence_receive: a ring in the server's memory, for proxies, and for nobody else. */
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { startCluster } from '../lib/cluster.mjs';
 import { sleep, until } from './listen.mjs';
 
@@ -92,6 +93,14 @@ test('waiting ends by itself, by a cancellation, by a statement timeout, and wit
 	/* nobody is left in the list of those to wake */
 	send(1, 'still works');
 	assert.deepEqual(receive(7, next).batches, ['still works']);
+});
+
+test('who only waits is not logged as slow', () =>
+{
+	const { next } = receive(7, -1);
+	const slow = (sql) => { db.sql(`SET log_min_duration_statement = 200; ${sql}`); return readFileSync(cluster.log, 'latin1').match(/duration: .*(presence_receive|pg_sleep)/g)?.length ?? 0; };
+	assert.equal(slow(`SELECT collab.presence_receive(7, ${next}, 600)`), 0);
+	assert.equal(slow(`SELECT pg_sleep(0.6)`), 1);
 });
 
 test('a place that is not in the ring is an overrun, whatever the number', () =>
