@@ -606,28 +606,32 @@ on_ping(void *ctx, PgOutcome outcome, const PgResult *result)
 static void
 send_ping(Pg *pg)
 {
-	Buf	  sql;
-	List *node;
-	bool  sent;
+	static const char sql[] =
+		"SELECT p FROM unnest($1::integer[]) p WHERE NOT EXISTS (SELECT FROM pg_stat_activity a "
+		"WHERE a.pid = p AND a.state IS DISTINCT FROM 'idle')";
+	const char *values[1];
+	Buf			pids;
+	List	   *node;
+	bool		sent;
 
-	buf_init(&sql, util_buffer_alloc);
-	buf_str(&sql, "SELECT p FROM unnest('{");
+	buf_init(&pids, util_buffer_alloc);
+	buf_char(&pids, '{');
 	list_each(node, &all)
 	{
 		const Pg *other = container_of(node, Pg, peer);
 
 		if (!is_overdue(other))
 			continue;
-		if (sql.data[sql.size - 1] != '{')
-			buf_char(&sql, ',');
-		buf_i64(&sql, PQbackendPID(other->conn));
+		if (pids.size > 1)
+			buf_char(&pids, ',');
+		buf_i64(&pids, PQbackendPID(other->conn));
 	}
-	buf_str(&sql, "}'::integer[]) p WHERE NOT EXISTS (SELECT FROM pg_stat_activity a "
-				  "WHERE a.pid = p AND a.state IS DISTINCT FROM 'idle')");
-	buf_char(&sql, '\0');
-	sent = PQsendQueryParams(pg->conn, sql.data, 0, NULL, NULL, NULL, NULL, 1) == 1 &&
+	buf_char(&pids, '}');
+	buf_char(&pids, '\0');
+	values[0] = pids.data;
+	sent = PQsendQueryParams(pg->conn, sql, 1, NULL, values, NULL, NULL, 1) == 1 &&
 		   PQpipelineSync(pg->conn) == 1;
-	buf_free(&sql);
+	buf_free(&pids);
 	if (sent)
 		add_request(pg, on_ping, pg);
 	if (!sent || !flush(pg))

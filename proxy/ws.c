@@ -13,6 +13,7 @@
 #include "http.h"
 #include "log.h"
 #include "memory.h"
+#include "ws_head.h"
 #include "ws_http.h"
 #include "ws_internal.h"
 
@@ -210,6 +211,7 @@ static int
 on_upgrade(WsConn *conn, const char *protocol)
 {
 	struct lws *wsi = conn->wsi;
+	const char *fault;
 	char		path[512];
 	char		query[1024];
 	const char *doc_id;
@@ -227,8 +229,9 @@ on_upgrade(WsConn *conn, const char *protocol)
 		return ws_http_refuse(conn, 400, "a WebSocket starts with a GET", NULL, NULL);
 	if (!header_is(wsi, WSI_TOKEN_VERSION, "13"))
 		return ws_http_refuse(conn, 426, "WebSocket version 13 is needed", "sec-websocket-version:", "13");
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) != 24 || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) == 0)
-		return ws_http_refuse(conn, 400, "malformed WebSocket handshake", NULL, NULL);
+	fault = ws_head_fault(wsi);
+	if (fault != NULL)
+		return ws_http_refuse(conn, 400, fault, NULL, NULL);
 	bytes = lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
 	if (bytes <= 0 || strlen(path) != (size_t) bytes ||
 		!http_parse_socket_path(path, (size_t) bytes, &doc_id, &doc_id_bytes))
