@@ -163,6 +163,20 @@ read_query(HttpCall *call, Span query, const char **reason)
 	return status;
 }
 
+static bool
+is_token(const Span *name)
+{
+	for (size_t i = 0; i < name->bytes; i++)
+	{
+		char c = name->data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			  (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
+			return false;
+	}
+	return name->bytes > 0;
+}
+
 /* METHOD SP /path?query SP HTTP/1.x */
 static int
 read_request_line(HttpCall *call, const Span *line, const char **reason)
@@ -182,6 +196,8 @@ read_request_line(HttpCall *call, const Span *line, const char **reason)
 	call->close = last[8] == '0';
 	method.data = line->data;
 	method.bytes = (size_t) (space - line->data);
+	if (!is_token(&method))
+		return 400;
 	call->method = method_of(&method);
 	target.data = space + 1;
 	target.bytes = (size_t) (last - space - 1);
@@ -207,20 +223,6 @@ read_request_line(HttpCall *call, const Span *line, const char **reason)
 }
 
 /* ---- the fields ---- */
-
-static bool
-is_token(const Span *name)
-{
-	for (size_t i = 0; i < name->bytes; i++)
-	{
-		char c = name->data[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			  (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-			return false;
-	}
-	return name->bytes > 0;
-}
 
 static bool
 is_text(const Span *value)
