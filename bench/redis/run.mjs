@@ -1,6 +1,6 @@
 // run.mjs - what Redis brings: propagation between two proxies by hints and over Redis, and opening documents on a proxy that knows nothing.
 //
-//	SECONDS=n: length of each case; RATES="200 1000": operations per second of all typists
+//	SECONDS=n: length of each case; RATES="50 500": operations per second of all typists; ROUNDS=n: medians of so many, alternating
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { readMetrics, valueOf } from '../../test/lib/metrics.mjs';
@@ -9,8 +9,9 @@ import { RedisServer } from '../../test/lib/redis.mjs';
 import { connect } from '../../test/lib/socket.mjs';
 import { Stack } from '../../test/lib/stack.mjs';
 
-const SECONDS = Number(process.env.SECONDS ?? 5);
+const SECONDS = Number(process.env.SECONDS ?? 3);
 const RATES = (process.env.RATES ?? '50 500').split(/\s+/).map(Number);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const DOCUMENTS = 20;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -20,6 +21,11 @@ function report(name, value, unit) {
 }
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+
+// The medians of what several rounds gave.
+function medians(rounds) {
+  return Object.fromEntries(Object.keys(rounds[0]).map((key) => [key, quantile(rounds.map((round) => round[key]).sort((a, b) => a - b), 0.5)]));
+}
 
 // Processor time of a process, in milliseconds.
 function cpu(pid) {
@@ -41,12 +47,12 @@ const sum = async (list, name, labels = {}) =>
   (await Promise.all(list.map(async (proxy) => valueOf(await readMetrics(proxy.admin), name, labels)))).reduce((a, b) => a + b, 0);
 
 // One typist of each document on each proxy; times from sending on one to arrival on the other.
-async function propagation(stack, label, rate, config, server) {
+async function propagation(stack, label, rate, config, server, round) {
   const list = await proxies(stack, 2, config);
   const times = [];
   const typists = [];
   for (let d = 0; d < DOCUMENTS; d++) {
-    const id = `bus-${label}-${rate}-${d}`;
+    const id = `bus-${label}-${rate}-${round}-${d}`;
     stack.createDocument(id);
     const sent = new Map();
     for (const [i, proxy] of list.entries()) {
@@ -99,29 +105,27 @@ async function propagation(stack, label, rate, config, server) {
   await until(performance.now() + SECONDS * 1000);
   await eventually(() => times.length >= begun, { what: 'everything has arrived' });
   const spent = list.reduce((total, { child }, i) => total + cpu(child.pid) - before[i], 0);
-  const figures = { count: times.length, fetched: await sum(list, 'collab_events_fetched_total') - fetched, cpu: spent * 1000 / begun,
-    redis: server ? (cpu(server.child.pid) - redisBefore) * 1000 / begun : 0 };
   times.sort((a, b) => a - b);
+  const figures = { p50: quantile(times, 0.5), p99: quantile(times, 0.99), cpu: spent * 1000 / begun,
+    fetched: 100 * (await sum(list, 'collab_events_fetched_total') - fetched) / times.length,
+    redis: server ? (cpu(server.child.pid) - redisBefore) * 1000 / begun : 0 };
   clearInterval(beat);
   for (const { socket } of typists)
     socket.ws.terminate();
   for (const proxy of list)
     await proxy.stop();
-  console.log(`${label.padEnd(8)}${String(rate).padStart(8)}${quantile(times, 0.5).toFixed(2).padStart(12)}${quantile(times, 0.99).toFixed(2).padStart(10)}`
-    + `${(100 * figures.fetched / figures.count).toFixed(1).padStart(12)}${figures.cpu.toFixed(0).padStart(14)}${figures.redis.toFixed(0).padStart(12)}`);
-  report(`redis ${label} ${rate}/s propagation p50`, quantile(times, 0.5), 'ms');
-  report(`redis ${label} ${rate}/s propagation p99`, quantile(times, 0.99), 'ms');
+  return figures;
 }
 
 // Everybody opens on a proxy that was just started: `each` clients of each of `count` documents, with or without a position.
-async function storm(stack, label, kind, config) {
+async function storm(stack, label, kind, config, round) {
   const count = 40;
   const each = 25;
   const [old] = await proxies(stack, 1, config);
   const filler = 'Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n'.repeat(1800);
   const documents = [];
   for (let d = 0; d < count; d++) {
-    const id = `storm-${label}-${kind}-${d}`;
+    const id = `storm-${label}-${kind}-${round}-${d}`;
     stack.createDocument(id, { ops: [{ insert: filler }] });
     const socket = await connect(old.url(id), { site: 1 });
     const positions = [{ last_version: socket.version, last_event: socket.event }];
@@ -152,12 +156,12 @@ async function storm(stack, label, kind, config) {
   await Promise.all(sockets.map((socket, i) => socket.open(clients[i].open)));
   const took = performance.now() - start;
   const spent = backends.reduce((total, pid) => total + cpu(pid), 0) - before;
-  console.log(`${label.padEnd(8)}${kind.padEnd(12)}${String(clients.length).padStart(8)}${(clients.length / took * 1000).toFixed(0).padStart(10)}`
-    + `${String(await sum([fresh], 'collab_open_queries_total')).padStart(10)}${spent.toFixed(0).padStart(14)}${(cpu(fresh.child.pid) - proxyBefore).toFixed(0).padStart(12)}`);
-  report(`redis ${label} opens/s, ${kind}`, clients.length / took * 1000, 'opens/s');
+  const figures = { opens: clients.length / took * 1000, queries: await sum([fresh], 'collab_open_queries_total'), postgres: spent,
+    proxy: cpu(fresh.child.pid) - proxyBefore };
   for (const socket of sockets)
     socket.ws.terminate();
   await fresh.stop();
+  return figures;
 }
 
 const stack = await Stack.start({ settings: { shared_buffers: '256MB', max_wal_size: '4GB', max_connections: 120 } });
@@ -167,14 +171,30 @@ try {
   console.log(`Two proxies, ${DOCUMENTS} documents, a typist of each on each proxy; from sending on one to arrival on the other\n`);
   console.log('          rate/s      p50 ms    p99 ms   fetched %   proxies µs/op  Redis µs/op');
   for (const rate of RATES) {
-    for (const [label, config, server] of modes)
-      await propagation(stack, label, rate, config, server);
+    const rounds = modes.map(() => []);
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [i, [label, config, server]] of modes.entries())
+        rounds[i].push(await propagation(stack, label, rate, config, server, round));
+    for (const [i, [label]] of modes.entries()) {
+      const { p50, p99, fetched, cpu: proxy, redis: server } = medians(rounds[i]);
+      console.log(`${label.padEnd(8)}${String(rate).padStart(8)}${p50.toFixed(2).padStart(12)}${p99.toFixed(2).padStart(10)}${fetched.toFixed(1).padStart(12)}`
+        + `${proxy.toFixed(0).padStart(16)}${server.toFixed(0).padStart(13)}`);
+      report(`redis ${label} ${rate}/s propagation p50`, p50, 'ms');
+      report(`redis ${label} ${rate}/s propagation p99`, p99, 'ms');
+    }
   }
   console.log('\n25 clients of each of 40 documents of 100 kB open on a fresh proxy\n');
-  console.log('        from         clients   opens/s   queries  PostgreSQL ms   proxy ms');
+  console.log('        from         opens/s   queries  PostgreSQL ms   proxy ms');
   for (const kind of ['nothing', 'positions']) {
-    for (const [label, config] of modes)
-      await storm(stack, label, kind, config);
+    const rounds = modes.map(() => []);
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [i, [label, config]] of modes.entries())
+        rounds[i].push(await storm(stack, label, kind, config, round));
+    for (const [i, [label]] of modes.entries()) {
+      const { opens, queries, postgres, proxy } = medians(rounds[i]);
+      console.log(`${label.padEnd(8)}${kind.padEnd(12)}${opens.toFixed(0).padStart(8)}${String(queries).padStart(10)}${postgres.toFixed(0).padStart(15)}${proxy.toFixed(0).padStart(11)}`);
+      report(`redis ${label} opens/s, ${kind}`, opens, 'opens/s');
+    }
   }
 } finally {
   await redis.stop();
