@@ -98,6 +98,9 @@ static const Setting settings[] = {
 		"origins whose pages may read answers over HTTP, like https://app.example.org, separated by spaces"),
 	LIVE_NUMBER(ring_events, "512", 1, 1000000, "events", "recent events kept per open document"),
 	LIVE_NUMBER(ring_bytes, "65536", 4096, 1073741824, "bytes", "recent events kept per open document"),
+	LIVE_NUMBER(
+		ring_ms, "60000", 100, 3600000, "ms",
+		"recent events are kept so long, and up to twice as long; who comes back later is answered from the database"),
 	NUMBER(heartbeat_ms, "5000", 100, 600000, "ms", "a silent connection is sent a heartbeat this often"),
 	NUMBER(timeout_ms, "10000", 200, 3600000, "ms", "a client that sent nothing for so long is closed (4408)"),
 	LIVE_NUMBER(message_timeout_ms, "10000", 100, 3600000, "ms",

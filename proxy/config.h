@@ -53,6 +53,7 @@ typedef struct Config
 	char   *cors_origins;
 	int64_t ring_events;
 	int64_t ring_bytes;
+	int64_t ring_ms;
 	int64_t heartbeat_ms;
 	int64_t timeout_ms;
 	int64_t message_timeout_ms;

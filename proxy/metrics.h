@@ -76,6 +76,8 @@
 	ROW(SEND_QUEUE_BYTES, TOTAL, "collab_send_queue_bytes", "",                                                           \
 		"Bytes queued for sockets, a frame for several of them counted for each.")                                        \
 	ROW(ANSWER_BYTES, TOTAL, "collab_answer_bytes", "", "Bytes of answers to open that were not read yet.")               \
+	ROW(RING_BYTES, TOTAL, "collab_ring_bytes", "",                                                                       \
+		"Bytes of recent events kept for the documents that are open.")                                                   \
 	ROW(SLOW_CLOSED, COUNTER, "collab_slow_consumers_total", "action=\"closed\"",                                         \
 		"Clients that did not read fast enough, by what was done about it.")                                              \
 	ROW(SLOW_RESYNC, COUNTER, "collab_slow_consumers_total", "action=\"resync\"", NULL)                                   \

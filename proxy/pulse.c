@@ -14,6 +14,7 @@
 #include "notify.h"
 #include "outage.h"
 #include "pg.h"
+#include "room.h"
 #include "rooms.h"
 #include "ws.h"
 #include "rest_db.h"
@@ -79,6 +80,7 @@ take_queues(const Proxy *proxy)
 	metrics_set(METRIC_OPENS_WAITING, loader_waiting(proxy->loader));
 	metrics_set(METRIC_SEND_QUEUE_BYTES, frame_queued_bytes());
 	metrics_set(METRIC_ANSWER_BYTES, frame_uncounted_bytes());
+	metrics_set(METRIC_RING_BYTES, room_ring_memory());
 }
 
 void

@@ -14,7 +14,16 @@
 #define EVENTS_HEAD_BYTES (sizeof(WIRE_EVENTS_HEAD) - 1)
 #define EVENTS_TAIL_BYTES (sizeof(WIRE_EVENTS_TAIL) - 1)
 
+/* One process, one number: memory of the events of all rooms. */
+static size_t ring_memory;
+
 static void reset(Room *room);
+
+size_t
+room_ring_memory(void)
+{
+	return ring_memory;
+}
 
 void
 room_init_content(Room *room)
@@ -147,11 +156,18 @@ bytes_behind(const Room *room, int64_t position)
 	return next == NULL ? 0 : room->ring_end - (next->end - next->bytes);
 }
 
+static size_t
+memory_of(const RingEvent *event)
+{
+	return sizeof(*event) + event->bytes + event->user_bytes;
+}
+
 static void
 drop_first(Room *room)
 {
 	RingEvent **slot = &room->ring[first_version(room) & (room->ring_capacity - 1)];
 
+	ring_memory -= memory_of(*slot);
 	free(*slot);
 	*slot = NULL;
 	room->ring_count--;
@@ -219,9 +235,8 @@ trim(Room *room)
 }
 
 static void
-grow_ring(Room *room)
+resize_ring(Room *room, int64_t capacity)
 {
-	int64_t		capacity = room->ring_capacity == 0 ? FIRST_RING : room->ring_capacity * 2;
 	RingEvent **ring = util_alloc_zero((size_t) capacity * sizeof(*ring));
 
 	for (int64_t v = first_version(room); v <= room->version; v++)
@@ -229,6 +244,31 @@ grow_ring(Room *room)
 	free(room->ring);
 	room->ring = ring;
 	room->ring_capacity = capacity;
+}
+
+static void
+grow_ring(Room *room)
+{
+	resize_ring(room, room->ring_capacity == 0 ? FIRST_RING : room->ring_capacity * 2);
+}
+
+void
+room_age(Room *room)
+{
+	if (room->slowest < room->ring_old)
+		room->slowest = find_slowest(room);
+	while (room->ring_count > 0 && first_version(room) <= room->ring_old &&
+		   first_version(room) <= room->slowest)
+		drop_first(room);
+	room->ring_old = room->version;
+	if (room->ring_count == 0)
+	{
+		free(room->ring);
+		room->ring = NULL;
+		room->ring_capacity = 0;
+	}
+	else if (room->ring_capacity > FIRST_RING && room->ring_count <= room->ring_capacity / 4)
+		resize_ring(room, room->ring_capacity / 2);
 }
 
 static RingEvent *
@@ -264,6 +304,7 @@ append(Room *room, const WireEvent *event)
 	room->event = event->event;
 	room->ring[room->version & (room->ring_capacity - 1)] = entry;
 	room->ring_count++;
+	ring_memory += memory_of(entry);
 	rooms_wake(room);
 	trim(room);
 }
@@ -288,6 +329,7 @@ room_backfill(Room *room, const WireEvent *event)
 		grow_ring(room);
 	room->ring[entry->version & (room->ring_capacity - 1)] = entry;
 	room->ring_count++;
+	ring_memory += memory_of(entry);
 	return true;
 }
 
@@ -299,6 +341,7 @@ reset(Room *room)
 	while (room->ring_count > 0)
 		drop_first(room);
 	room->version = -1;
+	room->ring_old = 0;
 	room->event = 0;
 	room->target = 0;
 	room->life++;

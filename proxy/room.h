@@ -38,7 +38,8 @@ struct Room
 	int64_t		ring_capacity;
 	int64_t		ring_count;
 	uint64_t	ring_end;
-	int64_t		slowest; /* no member's position is lower */
+	int64_t		ring_old; /* up to this version they have been here for ring_ms */
+	int64_t		slowest;  /* no member's position is lower */
 	uint32_t	life; /* counts how often all of it was forgotten: older answers are about another history */
 
 	List members;
@@ -98,6 +99,12 @@ void room_join(Room *room, Client *client);
 void room_leave(Room *room, Client *client);
 /* The client was brought to this version: the stream goes on from there. */
 void room_place(Room *room, Client *client, int64_t version);
+
+/* Every ring_ms: drops what was there at the last time already, except what a member has still to get. */
+void room_age(Room *room);
+
+/* Bytes that the recent events of all rooms hold. */
+size_t room_ring_memory(void);
 
 /* Committed by this proxy. A version that is not the next one starts a fetch of what lies between. */
 void room_committed(Room *room, const WireEvent *event);

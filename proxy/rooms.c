@@ -21,9 +21,21 @@ struct RoomTable
 	uint64_t	woken_since; /* by proxy_clock(): when the first event of this turn came */
 	uint64_t	woken_count; /* documents that got events in this turn */
 	uv_timer_t *timer;		 /* for crowds that are to be written to later */
+	WheelTimer age;
 };
 
 /* ---- the table ---- */
+
+/* What was typed a while ago is read from the database by those who come back so late. */
+static void
+on_age(WheelTimer *timer)
+{
+	RoomTable *table = container_of(timer, RoomTable, age);
+	List	  *node;
+
+	list_each(node, &table->all) room_age(container_of(node, Room, all));
+	wheel_set(&table->proxy->wheel, timer, (uint64_t) table->proxy->config.ring_ms);
+}
 
 RoomTable *
 rooms_create(Proxy *proxy)
@@ -37,6 +49,8 @@ rooms_create(Proxy *proxy)
 	list_init(&table->woken);
 	table->timer = util_alloc(sizeof(*table->timer));
 	uv_timer_init(&proxy->loop, table->timer);
+	wheel_timer_init(&table->age, on_age);
+	wheel_set(&proxy->wheel, &table->age, (uint64_t) proxy->config.ring_ms);
 	return table;
 }
 
@@ -160,6 +174,7 @@ void
 rooms_destroy(RoomTable *table)
 {
 	uv_close((uv_handle_t *) table->timer, free_handle);
+	wheel_cancel(&table->proxy->wheel, &table->age);
 	while (!list_empty(&table->all))
 		free_room(container_of(table->all.next, Room, all));
 	free(table->buckets);

@@ -1,6 +1,9 @@
 /* wheel.c - all time-outs of the process on one uv_timer: a hashed wheel, O(1) to set and to cancel. */
 #include "wheel.h"
 
+/* With 0, libuv calls a timer again that starts itself in its own callback, and looks at no socket in between. */
+#define SOCKETS_FIRST_MS 1
+
 static void turn(uv_timer_t *handle);
 
 static uint64_t
@@ -69,14 +72,21 @@ collect(Wheel *wheel)
 }
 
 /*
- * After a stall everything is due at once: then sockets get their turn in between, for whoever was heard meanwhile is not to be
- * closed for its silence.
+ * After a stall everything is due at once. Sockets are looked at first then, and in between: whoever was heard meanwhile is not
+ * to be closed for its silence.
  */
 static void
 turn(uv_timer_t *handle)
 {
 	Wheel *wheel = handle->data;
 
+	if (!wheel->stalled && current_tick(wheel) > wheel->armed_at + WHEEL_STALL_TICKS)
+	{
+		wheel->stalled = true;
+		uv_timer_start(&wheel->timer, turn, SOCKETS_FIRST_MS, 0);
+		return;
+	}
+	wheel->stalled = false;
 	collect(wheel);
 	/* a timer that fires may set or cancel any other, those that wait in `due` included */
 	for (int i = 0; i < WHEEL_TURN && !list_empty(&wheel->due); i++)
@@ -92,8 +102,9 @@ turn(uv_timer_t *handle)
 		arm_next(wheel);
 		return;
 	}
-	wheel->armed_at = wheel->tick; /* nothing is set to anything earlier */
-	uv_timer_start(&wheel->timer, turn, 0, 0);
+	/* the rest after the next look at the sockets; nothing is set to anything earlier */
+	wheel->armed_at = wheel->tick;
+	uv_timer_start(&wheel->timer, turn, SOCKETS_FIRST_MS, 0);
 }
 
 void
@@ -103,6 +114,7 @@ wheel_init(Wheel *wheel, uv_loop_t *loop)
 	wheel->tick = uv_now(loop) / WHEEL_TICK_MS;
 	wheel->armed_at = UINT64_MAX;
 	wheel->count = 0;
+	wheel->stalled = false;
 	uv_timer_init(loop, &wheel->timer);
 	wheel->timer.data = wheel;
 	list_init(&wheel->due);

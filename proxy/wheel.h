@@ -9,7 +9,8 @@
 /* libwebsockets keeps its timers in one sorted list, which 50,000 heartbeats would walk all day: so we bring our own. */
 #define WHEEL_SLOTS 512
 #define WHEEL_TICK_MS 20
-#define WHEEL_TURN 500 /* timers that fire before sockets are looked at again */
+#define WHEEL_TURN 500		 /* timers that fire before sockets are looked at again */
+#define WHEEL_STALL_TICKS 25 /* so late is only who was stopped */
 
 typedef struct WheelTimer
 {
@@ -25,7 +26,8 @@ typedef struct Wheel
 	uint64_t   tick;	 /* slots up to this one were served */
 	uint64_t   armed_at; /* the tick that the uv_timer waits for; UINT64_MAX = not armed */
 	size_t	   count;
-	List	   due; /* passed, and not fired yet */
+	List	   due;		/* passed, and not fired yet */
+	bool	   stalled; /* sockets go first now */
 	List	   slots[WHEEL_SLOTS];
 } Wheel;
 

@@ -52,6 +52,20 @@ test('1,500 connections are kept alive, and some of them type', { timeout: 60000
 	assert.equal(await count(stand.proxy, 'collab_closes_total', { code: '4408' }), 0);
 });
 
+test('a process that was stopped for a while closes nobody who was heard meanwhile', { timeout: 60000 }, async () =>
+{
+	const people = gather(stand.proxy, PEOPLE);
+	await people.come();
+	await people.until(all(PEOPLE));
+	await people.tell('reset');
+	const lag = 2500; /* and some had been silent for a second already: longer than timeout_ms */
+	stand.proxy.child.kill('SIGSTOP');
+	await sleep(lag);
+	stand.proxy.child.kill('SIGCONT');
+	const state = await people.until(({ beats, answered }) => beats > 5 * PEOPLE && answered > 3 * PEOPLE);
+	assert.deepEqual([state.here, state.lost], [PEOPLE, 0]);
+});
+
 test('newcomers are let in step by step; nobody is turned away', { timeout: 60000 }, async () =>
 {
 	const [rate, burst] = [200, 50];

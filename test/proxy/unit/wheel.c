@@ -146,15 +146,17 @@ on_fire(WheelTimer *timer)
 		set(other, some_delay());
 }
 
-/* The loop: fires what libuv would fire, turn after turn, until nothing is due now. */
+/* The loop: fires what libuv would fire, turn after turn, until nothing is due now; between two turns it looks at sockets. */
 static void
 run_turns(void)
 {
-	while (armed != NULL && armed_for <= clock_ms)
+	while (armed != NULL && armed_for <= clock_ms + 1)
 	{
 		uv_timer_cb cb = armed;
 
 		armed = NULL;
+		if (armed_for > clock_ms)
+			clock_ms = armed_for;
 		fired_in_turn = 0;
 		cb(&wheel.timer);
 		if (fired_in_turn > WHEEL_TURN)
