@@ -11,7 +11,9 @@
 
 #define TURN_MAX 64			 /* per turn of the loop, so that those who are in are served in between */
 #define STARVED_PAUSE_MS 100 /* until descriptors are looked for again */
-#define RATE_PAUSE_MS 20	 /* until the next few may come in */
+#define CLOSED_PAUSE_MS                                                                                      \
+	100 /* until the socket is looked at again that the supervisor has taken out of service */
+#define RATE_PAUSE_MS 20 /* until the next few may come in */
 #define RESERVE 64 /* descriptors beside clients and the database: files, the admin address, the loop's own */
 #define COMPLAIN_MS 10000 /* at most one line in the log in this time */
 
@@ -98,11 +100,17 @@ resume(WheelTimer *timer)
 }
 
 static void
+rest(Accept *accept, uint64_t ms)
+{
+	uv_poll_stop(&accept->poll);
+	wheel_set(&accept->proxy->wheel, &accept->pause, ms);
+}
+
+static void
 pause_for(Accept *accept, uint64_t ms, MetricId metric)
 {
 	metrics_add(metric, 1);
-	uv_poll_stop(&accept->poll);
-	wheel_set(&accept->proxy->wheel, &accept->pause, ms);
+	rest(accept, ms);
 }
 
 static void
@@ -158,6 +166,11 @@ on_readable(uv_poll_t *handle, int status, int events)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		{
 			starve(accept, strerror(errno));
+			return;
+		}
+		if (errno == EINVAL)
+		{
+			rest(accept, CLOSED_PAUSE_MS); /* it does not listen for now: see crew.c */
 			return;
 		}
 		if (errno != ECONNABORTED && errno != EINTR)

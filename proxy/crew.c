@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "link.h"
@@ -49,6 +50,7 @@ typedef enum Replacing
 typedef struct Station
 {
 	int		  listen_fd; /* -1: closed for now */
+	bool	  shut;		 /* does not listen, because its worker is full and others are not */
 	Hand	 *current;
 	Hand	 *fresh;   /* is to take over */
 	Hand	 *leaving; /* drains */
@@ -199,7 +201,10 @@ start_hand(Crew *crew, int worker)
 	Hand	*hand;
 
 	if (station->listen_fd < 0)
+	{
 		station->listen_fd = listen_open(crew->config);
+		station->shut = false;
+	}
 	if (station->listen_fd < 0)
 		return NULL;
 	hand = util_alloc_zero(sizeof(*hand));
@@ -277,6 +282,47 @@ watch_hand(Hand *hand, uint64_t now)
 	uv_process_kill(&hand->process, SIGKILL);
 }
 
+/* ---- who gets newcomers ---- */
+
+static bool
+serves(const Station *station)
+{
+	return station->current != NULL && slot_of(station->current)->state == SLOT_SERVING;
+}
+
+static void
+set_shut(Crew *crew, Station *station, bool shut)
+{
+	if (station->shut == shut)
+		return;
+	/* the same socket, whoever holds it: it leaves the group that shares the port, and joins it again */
+	if ((shut ? shutdown(station->listen_fd, SHUT_RD)
+			  : listen(station->listen_fd, (int) crew->config->listen_backlog)) != 0)
+		log_line(LOG_WARNING, "cannot change whether a socket listens", "reason=\"%s\"", strerror(errno));
+	station->shut = shut;
+}
+
+/*
+ * The kernel spreads newcomers evenly over all sockets of the port, over those of full workers as well, and there they would be
+ * turned away although there is room elsewhere: after the death of a worker for as long as it takes until chance has led each of
+ * its clients to the right socket. Where everybody is full, everybody answers 503.
+ */
+static void
+spread_newcomers(Crew *crew)
+{
+	bool somewhere = false;
+
+	for (int i = 0; i < crew->count; i++)
+		somewhere |= serves(&crew->stations[i]) && slot_of(crew->stations[i].current)->full == 0;
+	for (int i = 0; i < crew->count; i++)
+	{
+		Station *station = &crew->stations[i];
+
+		if (serves(station) && station->listen_fd >= 0)
+			set_shut(crew, station, somewhere && slot_of(station->current)->full != 0);
+	}
+}
+
 void
 crew_tick(Crew *crew)
 {
@@ -295,6 +341,8 @@ crew_tick(Crew *crew)
 		watch_hand(station->fresh, now);
 		watch_hand(station->leaving, now);
 	}
+	if (!crew->dismissed)
+		spread_newcomers(crew);
 }
 
 bool

@@ -83,6 +83,15 @@ take_queues(const Proxy *proxy)
 	metrics_set(METRIC_RING_BYTES, room_ring_memory());
 }
 
+/* Once full, it stays so until some have left, or balancers would change their mind all the time. */
+static bool
+is_full(const Proxy *proxy, const Slot *slot)
+{
+	int64_t most = proxy->config.max_connections;
+
+	return ws_full(proxy->ws) || (slot->full != 0 && ws_connections(proxy->ws) > most - most / 50);
+}
+
 void
 pulse_take(Pulse *pulse)
 {
@@ -98,7 +107,7 @@ pulse_take(Pulse *pulse)
 	metrics_set(METRIC_SOCKETS, (uint64_t) sockets);
 	metrics_set(METRIC_OPEN_DOCUMENTS, (uint64_t) rooms_count(proxy->rooms));
 	metrics_store(&slot->database, proxy_database_up(proxy) ? 1 : 0);
-	metrics_store(&slot->full, ws_full(proxy->ws) ? 1 : 0);
+	metrics_store(&slot->full, is_full(proxy, slot) ? 1 : 0);
 	if (proxy->draining)
 		metrics_store(&slot->state, SLOT_DRAINING);
 	metrics_set(METRIC_READY, slot_is_ready(slot) ? 1 : 0);

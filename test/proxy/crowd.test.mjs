@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
+import { join } from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
+import { projectDir } from '../lib/cluster.mjs';
 import { Crowd } from '../lib/crowd.mjs';
 import { readMetrics, valueOf } from '../lib/metrics.mjs';
 import { openFiles, resident } from '../lib/observe.mjs';
-import { eventually, freePort, proxyBinary } from '../lib/proxy.mjs';
-import { Stand, frame, handshake, insert, sleep } from './stand.mjs';
+import { eventually, freePort } from '../lib/proxy.mjs';
+import { Stand, frame, handshake, insert, raw, sleep } from './stand.mjs';
 
 const PEOPLE = 1500;
 const PER_DOCUMENT = 5;
@@ -151,10 +153,42 @@ test('a worker is killed: its people come back, the others notice nothing', { ti
 	await proxy.stop();
 });
 
+test('nobody is sent to a worker that is full while another is not', { timeout: 90000 }, async () =>
+{
+	const proxy = await stand.another({ workers: 3, admin_port: await freePort(), lanes: 1, retry_lanes: 1, readers: 1,
+		heartbeat_ms: 1000, timeout_ms: 3000, max_connections: 250 });
+	const workersOf = async () => (await (await fetch(`${proxy.admin}/readyz`)).json()).workers;
+	const workers = await eventually(async () =>
+	{
+		const list = await workersOf();
+		return list.filter(({ state }) => state === 'ready').length === 3 && list;
+	}, { timeout: 30000 });
+	/* of 600 people, two workers have room for 500 */
+	const people = gather(proxy, 600, { window: 20 });
+	await people.come();
+	await people.until(all(600));
+	process.kill(workers[0].pid, 'SIGKILL');
+	await people.until(({ lost, here }) => lost > 100 && here === 600, { timeout: 60000 });
+	await people.tell('reset');
+	/* the two are full or nearly so; whoever leaves and comes back finds the third */
+	await eventually(async () => (await workersOf()).filter(({ state }) => state === 'full').length >= 1);
+	await people.share('churn', 100);
+	const state = await people.until(({ left }) => left > 300);
+	await people.share('churn', 0);
+	await people.until(all(600));
+	assert.equal(state.lost, 0);
+	assert.ok(state.refused < 30, `${state.refused} were refused of ${state.left}`);
+	/* everybody full: newcomers are told so */
+	const more = await Promise.all(Array.from({ length: 200 }, () => raw(proxy.config.listen_port, handshake('/v1/docs/crowd-1/ws?user=x'), { wait: 2000 })));
+	assert.ok(more.filter(({ status }) => status === 503).length >= 40, more.map(({ status }) => status).join());
+	await proxy.stop();
+});
+
 test('3,000 come and go: memory and descriptors are those of before', { timeout: 90000 }, async () =>
 {
 	/* memory is measured: not the build with sanitizers */
-	const proxy = await stand.another({ admin_port: await freePort() }, { binary: proxyBinary });
+	execFileSync('make', ['-s', '-C', join(projectDir, 'proxy')], { stdio: ['ignore', 'ignore', 'inherit'] });
+	const proxy = await stand.another({ admin_port: await freePort() }, { binary: join(projectDir, 'build/proxy/collab-proxy') });
 	const people = gather(proxy, 500);
 	const marks = [];
 	for (let round = 0; round < 6; round++)
