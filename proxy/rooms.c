@@ -21,7 +21,7 @@ struct RoomTable
 	uint64_t	woken_since; /* by proxy_clock(): when the first event of this turn came */
 	uint64_t	woken_count; /* documents that got events in this turn */
 	uv_timer_t *timer;		 /* for crowds that are to be written to later */
-	WheelTimer age;
+	WheelTimer	age;
 };
 
 /* ---- the table ---- */
