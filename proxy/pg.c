@@ -574,10 +574,10 @@ on_poll(uv_poll_t *handle, int status, int events)
 }
 
 static bool
-is_overdue(const Pg *pg)
+is_overdue(const Pg *pg, uint64_t times)
 {
 	return pg->state == PG_UP && pg->setup->answer_timeout_ms > 0 &&
-		   pg_owed_ms(pg) > (uint64_t) pg->setup->answer_timeout_ms;
+		   pg_owed_ms(pg) > times * (uint64_t) pg->setup->answer_timeout_ms;
 }
 
 /* Rows: backends that have nothing to do, or are gone, though a connection of ours waits for their answer. */
@@ -593,7 +593,7 @@ on_ping(void *ctx, PgOutcome outcome, const PgResult *result)
 		{
 			Pg *pg = container_of(node, Pg, peer);
 
-			if (is_overdue(pg) && PQbackendPID(pg->conn) == pg_int4(result, row, 0))
+			if (is_overdue(pg, 1) && PQbackendPID(pg->conn) == pg_int4(result, row, 0))
 				mark_broken(pg, "it has never heard our question, or we its answer");
 		}
 	}
@@ -620,7 +620,7 @@ send_ping(Pg *pg)
 	{
 		const Pg *other = container_of(node, Pg, peer);
 
-		if (!is_overdue(other))
+		if (!is_overdue(other, 1))
 			continue;
 		if (pids.size > 1)
 			buf_char(&pids, ',');
@@ -651,7 +651,8 @@ look(Pg *pg)
 
 	pg->silent = pg->in_flight > 0 && pg->heard == heard ? pg->silent + 1 : 0;
 	pg->heard = heard;
-	if (pg->silent >= LOOKS)
+	/* of the one that asks, nobody asks; what it is sent to do is never long */
+	if (pg->silent >= LOOKS || (pg->setup->pings && is_overdue(pg, 2)))
 	{
 		snprintf(reason, sizeof(reason), "no sign of life for %lld ms",
 				 (long long) pg->setup->answer_timeout_ms);

@@ -126,6 +126,33 @@ for (const [how, { begin, end }] of Object.entries(WAYS))
 	});
 }
 
+test('connections to the database die one by one without a word: each is found out and made anew', { timeout: 120000 }, async () =>
+{
+	const id = stand.document();
+	const editors = [];
+	for (let i = 0; i < 9; i++) /* on all of the workers, most likely */
+		editors.push(new Editor(await stand.socket(id, `user${i}`, { site: i + 1 }, { proxy: workers })));
+	const pairs = [...link.pairs];
+	assert.ok(pairs.length >= 12);
+	let edits = 0;
+	for (const pair of pairs)
+	{
+		pair.swallow();
+		await Promise.all(editors.map((editor) => editor.type()));
+		const late = await stand.socket(id, 'late', null, { proxy: workers, beats: true });
+		late.send({ type: 'open', site: 9999 });
+		await late.next((m) => m.type === 'snapshot', 20000);
+		stand.sql(`SELECT collab.insert_text('${id}', 0, 'x')`);
+		edits += editors.length + 1;
+		await eventually(() => editors.every(({ socket }) => seen(socket) === edits), { timeout: 20000, what: 'every edit arrives' });
+		late.ws.terminate();
+	}
+	assert.equal(stand.text(id), 'x'.repeat(edits));
+	assert.match(workers.log, /it has never heard our question/);
+	assert.ok(editors.every(({ socket }) => socket.closed === null));
+	await stand.closeSockets();
+});
+
 /* How many versions came, each once and in order, or this throws. */
 function seen(socket)
 {
