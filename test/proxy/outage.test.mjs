@@ -105,9 +105,9 @@ for (const [how, { begin, end }] of Object.entries(WAYS))
 		await late.next((m) => m.type === 'welcome', 60000);
 		await eventually(() => editors.every((editor) => editor.told === 'up'), { timeout: 20000, what: 'everybody is told that it is over' });
 		assert.ok(editors.every(({ socket }) => socket.closed === null), 'every client kept its connection');
-		/* attempts of twelve connections, one a second each at most once they have slowed down */
+		/* attempts of fifteen connections, one a second each at most once they have slowed down */
 		const attempts = link.opened - opened;
-		const most = 12 * (12 + Math.ceil((OUTAGE_MS + 10000) / 1000));
+		const most = 15 * (12 + Math.ceil((OUTAGE_MS + 10000) / 1000));
 		assert.ok(attempts <= most, `${attempts} attempts to connect, ${most} at most`);
 		for (const [i, id] of documents.entries())
 		{
