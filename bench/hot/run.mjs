@@ -14,7 +14,8 @@ import { readMetrics, valueOf } from '../../test/lib/metrics.mjs';
 import { Stack } from '../../test/lib/stack.mjs';
 
 const SECONDS = Number(process.env.SECONDS ?? 5);
-const CASES = (process.env.CASES ?? '1000+100@200~10|20@100 1000+100@1000~10|20@100 1000+100@0|20@100 100+100@200~10!1000|20@100 5000+0').split(/\s+/);
+const CASES = (process.env.CASES ?? '1000+100@200~10|20@100 1000+100@1000~10|20@100 1000+100@0|20@100 200+100@1000~10|20@100 1200+100@1000~10|20@100 200+100@1000~10!1000|20@100 5000+0').split(/\s+/);
+const STALLED_SECONDS = 18; // until the kernel's buffers are full, and the queues behind them
 const EXTRA = Object.fromEntries((process.env.CONFIG ?? '').split(/\s+/).filter(Boolean).map((pair) => pair.split('=')));
 const HOT = join(projectDir, 'build/bench/hot');
 const OPEN = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE '%collab.open_document(%' AND query NOT LIKE '%pg_stat_%'";
@@ -24,7 +25,7 @@ const COLUMNS = [['open_queries', 'open queries', '', 0], ['open_max_ms', 'all o
   ['beside_p50_ms', 'beside p50', 'ms', 2], ['beside_p99_ms', 'p99', 'ms', 2],
   ['messages_per_reader', 'msg/s', '1/s', 1], ['bytes_per_reader', 'bytes/s', 'B/s', 0], ['events_per_frame', 'events/frame', '', 1],
   ['cpu_proxy', 'CPU proxy', 's/s', 2], ['cpu_postgres', 'postgres', 's/s', 2], ['cpu_load', 'load', 's/s', 2], ['grown_mb', 'RSS +MB', 'MB', 1],
-  ['resyncs', 'resyncs', '', 0]];
+  ['sent_mb', 'sent MB', 'MB', 0], ['resyncs', 'resyncs', '', 0]];
 
 function parse(label) {
   const [, connected, typing, rate] = /^(\d+)\+(\d+)(?:@(\d+))?/.exec(label);
@@ -38,11 +39,13 @@ async function load(stack, label, number) {
   const filler = 'Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n'.repeat(18).slice(0, 1000);
   stack.sql(`SELECT count(collab.create_document('${prefix}-' || i, $$${filler}$$)) FROM generate_series(0, 1) i; CHECKPOINT`);
   const { pid } = stack.proxy.child;
-  const options = { port: stack.proxy.config.listen_port, prefix, ...parse(label), seconds: SECONDS, warmup: 1.5, proxy: pid,
+  const options = { port: stack.proxy.config.listen_port, prefix, ...parse(label), seconds: /!/.test(label) ? Math.max(SECONDS, STALLED_SECONDS) : SECONDS, warmup: 1.5, proxy: pid,
     postmaster: stack.cluster.postmaster.pid };
   const asked = () => Number(stack.sql(OPEN));
-  const resyncs = async () => valueOf(await readMetrics(stack.proxy.admin), 'collab_slow_consumers_total', { action: 'resync' });
-  const before = { queries: asked(), memory: resident(pid), resyncs: await resyncs() };
+  const metric = async (...args) => valueOf(await readMetrics(stack.proxy.admin), ...args);
+  const resyncs = () => metric('collab_slow_consumers_total', { action: 'resync' });
+  const sent = () => metric('collab_sent_bytes_total');
+  const before = { queries: asked(), memory: resident(pid), resyncs: await resyncs(), sent: await sent() };
   const child = spawn(HOT, Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]), { stdio: ['ignore', 'pipe', 'inherit'] });
   let peak = 0;
   const watch = setInterval(() => { peak = Math.max(peak, resident(pid)); }, 100);
@@ -53,7 +56,7 @@ async function load(stack, label, number) {
   if (code !== 0) throw new Error(`${label}: the load generator failed\n${text}`);
   const figures = JSON.parse(text);
   return { ...figures, open_queries: asked() - before.queries, grown_mb: (peak - before.memory) / 1e6, resyncs: await resyncs() - before.resyncs,
-    events_per_frame: figures.events / (figures.events_frames || 1) };
+    sent_mb: (await sent() - before.sent) / 1e6, events_per_frame: figures.events / (figures.events_frames || 1) };
 }
 
 execFileSync('make', ['-s', '-C', join(projectDir, 'bench/hot')], { stdio: 'inherit' });
