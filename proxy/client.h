@@ -57,6 +57,7 @@ struct Client
 	WireCursor cursor;
 	bool	   greeted;	  /* has the list of everybody */
 	bool	   announced; /* the others know it */
+	bool	   fresh;	  /* or are about to be told */
 	bool	   has_cursor;
 	bool	   cursor_changed;
 

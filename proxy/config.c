@@ -106,6 +106,9 @@ static const Setting settings[] = {
 	LIVE_NUMBER(message_timeout_ms, "10000", 100, 3600000, "ms",
 				"a message that is not complete so long after its first byte gets its client closed (4408)"),
 	LIVE_NUMBER(presence_ms, "100", 10, 60000, "ms", "presence is sent at most this often"),
+	LIVE_NUMBER(
+		max_presence, "1000", 1, 1000000, "people",
+		"clients of a document on this process that the others are shown; of those beyond it only how many they are"),
 	LIVE_NUMBER(heads_check_ms, "5000", 100, 3600000, "ms",
 				"how often the open documents are compared with the database"),
 	NUMBER(lock_timeout_ms, "3000", 10, 600000, "ms", "how long an operation waits for a document's lock"),

@@ -58,6 +58,7 @@ typedef struct Config
 	int64_t timeout_ms;
 	int64_t message_timeout_ms;
 	int64_t presence_ms;
+	int64_t max_presence;
 	int64_t heads_check_ms;
 	int64_t lock_timeout_ms;
 	int64_t statement_timeout_ms;

@@ -41,8 +41,7 @@ presence_changed(Room *room)
 void
 presence_join(Room *room, Client *client)
 {
-	client->greeted = false;
-	client->announced = false;
+	client->greeted = client->announced = client->fresh = false;
 	presence_changed(room);
 	cache_member_came(room);
 }
@@ -62,6 +61,7 @@ presence_leave(Room *room, Client *client)
 	cache_member_left(room, client);
 	if (!client->announced)
 		return;
+	room->shown--;
 	presence_gone(room, client->session);
 	exchange_leave_room(room, client);
 }
@@ -96,6 +96,28 @@ separate(Buf *out, const char *member, bool *first)
 	*first = false;
 }
 
+/*
+ * Who is shown to the others: all, or as many as came first. In a crowd each list costs its length times its readers. The place of one who
+ * leaves is taken by the next.
+ */
+static void
+choose(Room *room)
+{
+	List *node;
+
+	list_each(node, &room->members)
+	{
+		Client *client = container_of(node, Client, member);
+
+		if (room->shown >= room->proxy->config.max_presence)
+			return;
+		if (client->state != CLIENT_LIVE || client->announced)
+			continue;
+		client->announced = client->fresh = true;
+		room->shown++;
+	}
+}
+
 /* Everybody, or who is new. False: nobody. */
 static bool
 add_joins(Buf *out, const Room *room, bool everything)
@@ -107,7 +129,7 @@ add_joins(Buf *out, const Room *room, bool everything)
 	{
 		const Client *client = container_of(node, Client, member);
 
-		if (client->state != CLIENT_LIVE || (!everything && client->announced))
+		if (client->state != CLIENT_LIVE || !(everything ? client->announced : client->fresh))
 			continue;
 		separate(out, "join", &none);
 		wire_join(out, client->session, client->user_json, client->name_json, client->color_json);
@@ -136,9 +158,9 @@ add_cursors(Buf *out, const Room *room, bool everything)
 	list_each(node, &room->members)
 	{
 		const Client *client = container_of(node, Client, member);
-		bool		  wanted = everything ? client->cursor.shown : client->cursor_changed;
+		bool		  wanted = everything ? client->cursor.shown : client->cursor_changed || client->fresh;
 
-		if (client->state != CLIENT_LIVE || !client->has_cursor || !wanted)
+		if (client->state != CLIENT_LIVE || !client->announced || !client->has_cursor || !wanted)
 			continue;
 		separate(out, "cursors", &none);
 		wire_cursor(out, client->session, client->user_json, &client->cursor);
@@ -177,6 +199,11 @@ build(Room *room, bool everything)
 		buf_char(out, ']');
 	}
 	cursors = add_cursors(out, room, everything);
+	if (room->shown >= room->proxy->config.max_presence && room->member_count > room->shown)
+	{
+		HEAD_LITERAL(out, ",\"others\":");
+		buf_i64(out, room->member_count - room->shown);
+	}
 	HEAD_LITERAL(out, WIRE_PRESENCE_TAIL);
 	if (!joins && !cursors && !leaves)
 		return NULL;
@@ -195,14 +222,11 @@ announce(Room *room)
 
 		if (client->state != CLIENT_LIVE)
 			continue;
-		if (!client->announced)
-		{
-			client->announced = true;
+		if (client->fresh)
 			exchange_join(room, client);
-		}
-		else if (client->cursor_changed)
+		else if (client->announced && client->cursor_changed)
 			exchange_cursor(room, client);
-		client->cursor_changed = false;
+		client->fresh = client->cursor_changed = false;
 	}
 	list_each(node, &room->remotes)
 	{
@@ -218,11 +242,13 @@ static void
 on_timer(WheelTimer *timer)
 {
 	Room  *room = container_of(timer, Room, presence_timer);
-	Frame *changes = build(room, false);
+	Frame *changes;
 	Frame *everybody = NULL;
 	List  *node;
 	List  *after;
 
+	choose(room);
+	changes = build(room, false);
 	room->presence_sent = proxy_now(room->proxy);
 	buf_clear(&room->leaves);
 	list_each(node, &room->members)

@@ -78,6 +78,7 @@ struct Room
 	WheelTimer presence_timer;
 	uint64_t   presence_sent;
 	bool	   presence_changed;
+	int64_t	   shown;  /* members that are announced */
 	Buf		   leaves; /* sessions, as elements of `leave` */
 
 	/* members of other proxies (exchange) */

@@ -105,6 +105,11 @@ export class CollabClient extends Emitter {
     return this.people.list(this.engine.pieces, this.length);
   }
 
+  /* How many more are there whom the server does not list, because they are too many. */
+  get othersCount() {
+    return this.people.others;
+  }
+
   /* ------------------------------------------------------------------ what the application does */
 
   /*

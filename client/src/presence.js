@@ -37,6 +37,7 @@ export class Presence {
   forget() {
     this.session = null;
     this.people = new Map();
+    this.others = 0;
     this.cursors = new Map();
     this.early = [];
   }
@@ -46,7 +47,8 @@ export class Presence {
     this.session = session;
   }
 
-  take({ join = [], leave = [], cursors = [] }) {
+  take({ join = [], leave = [], cursors = [], others = 0 }) {
+    this.others = others;
     for (const person of join) {
       this.people.set(person.session, person);
     }

@@ -170,6 +170,8 @@ export declare class CollabClient {
   /** Edits that are not yet acknowledged. */
   readonly pendingCount: number;
   readonly presence: Person[];
+  /** How many more are there whom the server does not list, because they are too many. */
+  readonly othersCount: number;
 
   /**
    * Applies a change of `content`. Throws a TypeError or a RangeError, and changes nothing, where it is none or does

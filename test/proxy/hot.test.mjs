@@ -130,3 +130,40 @@ test('cursors go out together, ten times a second at most, the newest of each', 
 	for (const message of watcher.messages.slice(before).filter((m) => m.type === 'presence'))
 		assert.equal(new Set((message.cursors ?? []).map((cursor) => cursor.session)).size, message.cursors?.length ?? 0, 'one of each');
 });
+
+test('of very many some are shown, and how many more there are', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ max_presence: 5 });
+	const id = stand.document({ ops: [{ insert: 'here' }] });
+	const sockets = [];
+	for (let i = 0; i < 8; i++)
+		sockets.push(await stand.socket(id, `user${i}`, { site: 10 + i }, { proxy }));
+	const watcher = sockets[7];
+	const { version } = watcher;
+	const shown = () => watcher.messages.filter((m) => m.type === 'presence').reduce((people, { join = [], leave = [] }) =>
+	{
+		join.forEach(({ session, user }) => people.set(session, user));
+		leave.forEach((session) => people.delete(session));
+		return people;
+	}, new Map());
+	const others = () => watcher.messages.filter((m) => m.type === 'presence').at(-1)?.others;
+	await eventually(() => shown().size === 5);
+	assert.deepEqual([...shown().values()].sort(), ['user0', 'user1', 'user2', 'user3', 'user4']);
+	assert.ok(others() >= 1 && others() <= 3, `${others()} others`);
+	/* only those who are shown have cursors */
+	sockets[6].send({ type: 'cursor', version, position: 1 });
+	sockets[0].send({ type: 'cursor', version, position: 2 });
+	const { cursors, others: more } = await watcher.next((m) => m.type === 'presence' && m.cursors);
+	assert.deepEqual(cursors.map(({ user, position }) => [user, position]), [['user0', 2]]);
+	assert.equal(more, 3);
+	/* a place becomes free: the next one takes it, with the cursor that it has */
+	await sockets[1].close();
+	await sockets[2].close();
+	await eventually(() => [...shown().values()].sort().join() === 'user0,user3,user4,user5,user6');
+	const moved = watcher.messages.filter((m) => m.type === 'presence').flatMap((m) => m.cursors ?? []).filter(({ user }) => user === 'user6');
+	assert.deepEqual(moved.map(({ position }) => position), [1]);
+	await sockets[3].close();
+	await eventually(() => shown().size === 5 && others() === undefined);
+	await stand.closeSockets();
+	await proxy.stop();
+});
