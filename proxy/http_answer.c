@@ -91,6 +91,13 @@ policy_of(const HttpCall *call)
 	return "default-src 'none'; frame-ancestors 'none'; sandbox";
 }
 
+/* It ends with the connection. */
+static bool
+is_stream(const HttpCall *call)
+{
+	return call->type != NULL && strcmp(call->type, "text/event-stream") == 0;
+}
+
 void
 http_answer_head(HttpCall *call)
 {
@@ -112,7 +119,7 @@ http_answer_head(HttpCall *call)
 		line(head, "content-security-policy:", policy_of(call));
 	if (call->close)
 		line(head, "connection:", "close");
-	if (call->status != 204 && call->status != 304)
+	if (call->status != 204 && call->status != 304 && !is_stream(call))
 	{
 		buf_str(head, "content-length: ");
 		buf_u64(head, call->answer.size);

@@ -29,6 +29,7 @@ typedef enum ConnState
 	CONN_BODY,	  /* its body is half here */
 	CONN_WORKING, /* it is being answered; what comes meanwhile stays in the kernel */
 	CONN_WRITING, /* the answer is on its way */
+	CONN_STREAM,  /* it is being answered without an end */
 	CONN_LINGER,  /* all is said; what the client sends is thrown away until it stops */
 	CONN_CLOSED
 } ConnState;
@@ -50,6 +51,7 @@ struct HttpConn
 	Buf		   in;		  /* received, not read yet */
 	size_t	   discarded;
 	HttpCall  *call;
+	WsConn	  *follower; /* who fills the stream */
 	WheelTimer timer;
 };
 
@@ -59,13 +61,10 @@ static void on_timer(WheelTimer *timer);
 /* ---- life ---- */
 
 void
-http_door_init(HttpDoor *door, Proxy *proxy, VisitorBook *book,
-			   void (*upgrade)(void *ctx, int fd, const Visitor *visitor), void *ctx)
+http_door_init(HttpDoor *door, Proxy *proxy, VisitorBook *book)
 {
 	door->proxy = proxy;
 	door->book = book;
-	door->upgrade = upgrade;
-	door->ctx = ctx;
 	list_init(&door->all);
 	list_init(&door->dirty);
 }
@@ -122,6 +121,9 @@ detach(HttpConn *conn)
 	wheel_cancel(&conn->door->proxy->wheel, &conn->timer);
 	list_remove(&conn->all);
 	list_remove(&conn->dirty);
+	if (conn->follower != NULL)
+		conn->door->gone(conn->follower);
+	conn->follower = NULL;
 	if (conn->call != NULL)
 		http_call_abandon(conn->call);
 	conn->call = NULL;
@@ -262,6 +264,98 @@ http_door_turn_end(HttpDoor *door)
 		else
 			flush(conn);
 	}
+}
+
+/* ---- streams ---- */
+
+/* What is left of it stands in the head's buffer. */
+static void
+push_stream(HttpConn *conn)
+{
+	HttpCall *call = conn->call;
+	ssize_t	  written = 0;
+
+	if (call->sent < call->head.size)
+		written = send(conn->fd, call->head.data + call->sent, call->head.size - call->sent, MSG_NOSIGNAL);
+	if (written < 0 && errno != EAGAIN && errno != EINTR)
+	{
+		/* not from here: whoever fills the stream goes with it */
+		wheel_set(&conn->door->proxy->wheel, &conn->timer, 0);
+		return;
+	}
+	if (written > 0)
+	{
+		call->sent += (size_t) written;
+		metrics_add(METRIC_SENT_BYTES, (uint64_t) written);
+	}
+	if (call->sent == call->head.size)
+	{
+		buf_clear(&call->head);
+		call->sent = 0;
+	}
+	watch(conn, call->head.size > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static void
+on_stream_writable(HttpConn *conn)
+{
+	push_stream(conn);
+	if (conn->call->head.size > 0)
+		return;
+	if (conn->follower != NULL)
+		conn->door->writable(conn->follower);
+	else
+		linger(conn);
+}
+
+bool
+http_conn_follow(HttpConn *conn, int64_t version, uint64_t event)
+{
+	HttpCall *call = conn->call;
+
+	if (conn->outer != NULL)
+		return false;
+	wheel_cancel(&conn->door->proxy->wheel, &call->deadline);
+	call->status = 200;
+	call->type = "text/event-stream";
+	call->close = true;
+	http_call_header(call, "cache-control:", "no-store");
+	http_call_header(call, "x-accel-buffering:", "no");
+	rest_count(call);
+	http_answer_head(call);
+	conn->state = CONN_STREAM;
+	conn->follower = conn->door->follow(conn->door->ctx, conn, call, version, event);
+	push_stream(conn);
+	return true;
+}
+
+void
+http_conn_stream(HttpConn *conn, const char *text, size_t bytes)
+{
+	buf_bytes(&conn->call->head, text, bytes);
+	push_stream(conn);
+}
+
+bool
+http_conn_stream_blocked(const HttpConn *conn)
+{
+	return conn->call->head.size > 0;
+}
+
+void
+http_conn_stream_end_in(HttpConn *conn, uint64_t ms)
+{
+	wheel_set(&conn->door->proxy->wheel, &conn->timer, ms);
+}
+
+void
+http_conn_stream_end(HttpConn *conn)
+{
+	conn->follower = NULL;
+	if (conn->call->head.size == 0)
+		linger(conn);
+	else
+		http_conn_stream_end_in(conn, LINGER_MS);
 }
 
 /* ---- requests ---- */
@@ -540,13 +634,15 @@ on_poll(uv_poll_t *handle, int status, int events)
 		close_conn(conn);
 	else if (conn->state == CONN_WRITING && (events & UV_WRITABLE))
 		flush(conn);
+	else if (conn->state == CONN_STREAM && (events & UV_WRITABLE))
+		on_stream_writable(conn);
 	else if (events & UV_READABLE)
 	{
 		if (conn->state == CONN_HEAD)
 			read_head(conn);
 		else if (conn->state == CONN_BODY)
 			read_body(conn);
-		else if (conn->state == CONN_LINGER)
+		else if (conn->state == CONN_LINGER || conn->state == CONN_STREAM)
 			discard(conn);
 	}
 }
@@ -660,6 +756,7 @@ http_door_send_away(HttpDoor *door, int64_t count)
 		conn->leaving = true;
 		list_remove(&conn->all);
 		list_append(&door->all, &conn->all);
+		/* a follower is told to go elsewhere like any client */
 		if (conn->call == NULL)
 			close_conn(conn);
 		else

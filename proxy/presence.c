@@ -180,6 +180,15 @@ add_cursors(Buf *out, const Room *room, bool everything)
 	return !none;
 }
 
+void
+presence_list(const Room *room, Buf *out)
+{
+	HEAD_LITERAL(out, WIRE_PRESENCE_HEAD);
+	(void) add_joins(out, room, true);
+	(void) add_cursors(out, room, true);
+	HEAD_LITERAL(out, WIRE_PRESENCE_TAIL);
+}
+
 /* Everybody and every cursor, or what is new. NULL when that is nothing. */
 static Frame *
 build(Room *room, bool everything)

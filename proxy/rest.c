@@ -27,7 +27,16 @@ static const RestRoute routes[] = {
 	{HTTP_GET, "", NULL, METRIC_HTTP_GET_DOC_2XX, false, {NULL}, rest_get_document},
 	{HTTP_PUT, "", NULL, METRIC_HTTP_PUT_DOC_2XX, true, {JSON, "text/plain", DELTA}, rest_put_document},
 	{HTTP_DELETE, "", NULL, METRIC_HTTP_DELETE_DOC_2XX, true, {NULL}, rest_delete_document},
+	{HTTP_GET, "events", NULL, METRIC_HTTP_GET_EVENTS_2XX, false, {NULL}, rest_get_events},
 	{HTTP_POST, "ops", NULL, METRIC_HTTP_POST_OPS_2XX, true, {JSON}, rest_post_ops},
+	{HTTP_GET, "history", NULL, METRIC_HTTP_GET_HISTORY_2XX, false, {NULL}, rest_get_history},
+	{HTTP_GET, "blame", NULL, METRIC_HTTP_GET_BLAME_2XX, false, {NULL}, rest_get_blame},
+	{HTTP_GET, "versions", NULL, METRIC_HTTP_GET_VERSIONS_2XX, false, {NULL}, rest_get_versions},
+	{HTTP_GET, "presence", NULL, METRIC_HTTP_GET_PRESENCE_2XX, false, {NULL}, rest_get_presence},
+	{HTTP_GET, "comments", NULL, METRIC_HTTP_GET_COMMENTS_2XX, false, {NULL}, rest_get_comments},
+	{HTTP_POST, "comments", NULL, METRIC_HTTP_POST_COMMENTS_2XX, true, {JSON}, rest_post_comment},
+	{HTTP_GET, "stream", NULL, METRIC_HTTP_GET_STREAM_2XX, false, {NULL}, rest_get_stream},
+	{HTTP_GET, NULL, OPENAPI, METRIC_HTTP_GET_OPENAPI_2XX, false, {NULL}, rest_get_openapi},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -367,8 +376,8 @@ rest_next(HttpCall *call, const char *query)
 	buf_free(&address);
 }
 
-static Room *
-find_room(const HttpCall *call)
+Room *
+rest_find_room(const HttpCall *call)
 {
 	Room *room = rooms_find(call->proxy->rooms, collab_doc_key(call->doc_id, strlen(call->doc_id)));
 
@@ -380,7 +389,7 @@ find_room(const HttpCall *call)
 void
 rest_tell_room(HttpCall *call, int64_t version)
 {
-	Room *room = find_room(call);
+	Room *room = rest_find_room(call);
 
 	if (room != NULL)
 		room_want(room, version);
@@ -389,7 +398,7 @@ rest_tell_room(HttpCall *call, int64_t version)
 void
 rest_tell_dropped(HttpCall *call)
 {
-	Room *room = find_room(call);
+	Room *room = rest_find_room(call);
 
 	if (room != NULL)
 		listener_check(call->proxy->listener, room);

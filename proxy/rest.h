@@ -43,6 +43,8 @@ void rest_json(HttpCall *call, int status);
 /* The address of this resource with another query, as it stands in `next` and Link; `query` without "?". */
 void rest_next(HttpCall *call, const char *query);
 
+/* NULL: nobody here has the document open. */
+Room *rest_find_room(const HttpCall *call);
 /* Open editors of the document hear of it at once: this version exists now, or the document has gone. */
 void rest_tell_room(HttpCall *call, int64_t version);
 void rest_tell_dropped(HttpCall *call);

@@ -66,6 +66,11 @@ static const PgStatement statements[REST_STATEMENTS] = {
 							 "collab.document($1::text, p.version)::text FROM " POSITION_OF},
 	[REST_TEXT] = {"text",
 				   "SELECT p.version, p.event, p.is_public, collab.text($1::text, p.version) FROM " POSITION_OF},
+	[REST_HTML] = {"html",
+				   "SELECT p.version, p.event, p.is_public, collab.html($1::text, p.version) FROM " POSITION_OF},
+	[REST_MARKDOWN] =
+		{"markdown",
+		 "SELECT p.version, p.event, p.is_public, collab.markdown($1::text, p.version) FROM " POSITION_OF},
 	[REST_EVENTS] = {"events",
 					 "SELECT e.version, e.event, e.site, e.clock, e.author, e.at, e.op, p.version, p.is_public "
 					 "FROM collab.position_of($1::text) p LEFT JOIN collab.fetch_events("
@@ -88,10 +93,7 @@ static const PgStatement statements[REST_STATEMENTS] = {
 		 "c (comment, thread, author, body, created_at, edited_at, resolved_at, resolved_by, \"from\", \"to\", "
 		 "quote, state, number) ORDER BY number OFFSET $3::bigint LIMIT $4::bigint"},
 	[REST_CREATE] = {"create", "SELECT collab.create_document($1::text, $2::text::collab.delta)"},
-	[REST_REPLACE] = {"replace",
-					  "SELECT CASE WHEN d.op OPERATOR(collab.=) '{\"ops\":[]}'::collab.delta THEN NULL "
-					  "ELSE collab.submit($1::text, d.op) END FROM (SELECT collab.diff(collab.document($1::text), "
-					  "$2::text::collab.delta) AS op OFFSET 0) d"},
+	[REST_REPLACE] = {"replace", "SELECT collab.replace_document($1::text, $2::text::collab.delta)"},
 	[REST_DROP] = {"drop", "SELECT collab.drop_document($1::text)"},
 	[REST_SUBMIT] = {"submit",
 					 "SELECT message, piece, status, version, event, at, op, code, detail FROM collab.submit_batch("

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "etag.h"
+#include "json.h"
 #include "problem.h"
 #include "rest.h"
 #include "rest_db.h"
@@ -21,6 +22,8 @@ typedef struct Format
 static const Format formats[] = {
 	{"delta", NULL, "application/json", "application/json", REST_DELTA},
 	{"text", "text", "text/plain; charset=utf-8", "text/plain", REST_TEXT},
+	{"html", "html", "text/html; charset=utf-8", "text/html", REST_HTML},
+	{"markdown", "markdown", "text/markdown; charset=utf-8", "text/markdown", REST_MARKDOWN},
 };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -108,9 +111,9 @@ choose_format(HttpCall *call)
 		}
 	}
 	if (name != NULL)
-		problem(call, 400, NULL, "format must be delta or text");
+		problem(call, 400, NULL, "format must be delta, text, html or markdown");
 	else if (best == NULL)
-		problem(call, 406, NULL, "a document is application/json or text/plain");
+		problem(call, 406, NULL, "a document is application/json, text/plain, text/html or text/markdown");
 	return name != NULL ? NULL : best;
 }
 
@@ -394,6 +397,50 @@ wrap_text(HttpCall *call)
 	http_call_count(call);
 }
 
+/* One op of the content: an object with "insert". Others say what is wrong with a broken one. */
+static bool
+is_insert(JsonReader *r)
+{
+	JsonString key;
+	bool	   insert = false;
+
+	if (json_peek(r) != JSON_OBJECT)
+		return json_skip(r, NULL);
+	json_object_begin(r);
+	while (json_object_next(r, &key))
+	{
+		insert |= json_string_is(&key, "insert");
+		(void) json_skip(r, NULL);
+	}
+	return insert || json_failed(r);
+}
+
+/*
+ * Whether a Delta has nothing but inserts. The type collab.delta cannot tell: a retain at the end, which changes nothing, is gone when it has read
+ * the text, and what was meant for a change would empty the document.
+ */
+static bool
+is_content(const char *text, size_t bytes)
+{
+	JsonReader r;
+	JsonString key;
+	bool	   good = true;
+
+	json_init(&r, text, bytes, WIRE_MAX_DEPTH);
+	if (json_peek(&r) == JSON_OBJECT)
+	{
+		json_object_begin(&r);
+		while (json_object_next(&r, &key) && (!json_string_is(&key, "ops") || json_peek(&r) != JSON_ARRAY))
+			(void) json_skip(&r, NULL);
+	}
+	if (json_failed(&r) || json_peek(&r) != JSON_ARRAY)
+		return true;
+	json_array_begin(&r);
+	while (json_array_next(&r))
+		good &= is_insert(&r);
+	return good;
+}
+
 void
 rest_put_document(HttpCall *call)
 {
@@ -410,6 +457,11 @@ rest_put_document(HttpCall *call)
 	else if (call->body.size == 0)
 	{
 		problem(call, 400, NULL, "the body has to be a Delta: {\"ops\":[{\"insert\":\"text\"}]}");
+		return;
+	}
+	else if (!is_content(call->body.data, call->body.size))
+	{
+		problem(call, 422, "OT003", "content of a document must consist of inserts only");
 		return;
 	}
 	call->state = util_alloc_zero(sizeof(Writing));

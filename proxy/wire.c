@@ -476,8 +476,8 @@ digits(char *out, int64_t value, int count)
 }
 
 /* "2026-11-23T10:00:00.000Z": days to a civil date by the era arithmetic of the proleptic Gregorian calendar. */
-static void
-timestamp(Buf *out, int64_t at)
+void
+wire_time(Buf *out, int64_t at)
 {
 	char	text[] = "\"0000-00-00T00:00:00.000Z\"";
 	int64_t ms = at / 1000 - (at % 1000 < 0) + SECONDS_2000 * 1000;
@@ -557,7 +557,7 @@ wire_event(Buf *out, const WireEvent *event)
 	LITERAL(out, ",\"op\":");
 	buf_bytes(out, event->op, event->op_bytes);
 	LITERAL(out, ",\"at\":");
-	timestamp(out, event->at);
+	wire_time(out, event->at);
 	buf_char(out, '}');
 }
 

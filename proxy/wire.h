@@ -107,6 +107,8 @@ void wire_snapshot(Buf *out, int64_t version, uint64_t event, int64_t applied_cl
 				   const char *content, size_t bytes);
 /* One element of the array of an `events` message. */
 void wire_event(Buf *out, const WireEvent *event);
+/* Microseconds since 2000-01-01 UTC as a JSON string. */
+void wire_time(Buf *out, int64_t at);
 void wire_ack(Buf *out, int64_t clock, int64_t version, uint64_t event, int64_t count);
 /* away: the database does not take edits now. */
 void wire_heartbeat(Buf *out, int64_t version, bool away);

@@ -13,6 +13,7 @@
 #include "http.h"
 #include "log.h"
 #include "memory.h"
+#include "room.h"
 #include "ws_head.h"
 #include "ws_http.h"
 #include "ws_internal.h"
@@ -44,14 +45,63 @@ ws_wake(WsConn *conn, bool crowd)
 		outbox_add(&conn->ws->outbox, &conn->out, crowd);
 }
 
+/* Ends it in so many seconds, but not from here. */
+static void
+kill_in(WsConn *conn, int seconds)
+{
+	if (conn->wsi == NULL)
+		http_conn_stream_end_in(conn->http, (uint64_t) seconds * 1000);
+	else
+		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE,
+						seconds > 0 ? seconds : LWS_TO_KILL_ASYNC);
+}
+
+static bool
+is_blocked(const WsConn *conn)
+{
+	return conn->wsi == NULL ? http_conn_stream_blocked(conn->http) : lws_partial_buffered(conn->wsi) != 0;
+}
+
+static void
+want_to_write(WsConn *conn)
+{
+	if (conn->wsi != NULL)
+		lws_callback_on_writable(conn->wsi);
+	/* a stream tells by itself when it can take more; what it could take at once comes in the next turn */
+	else if (!is_blocked(conn))
+		outbox_add(&conn->ws->outbox, &conn->out, true);
+}
+
+/* The frames in ws->out, as events. */
+static void
+write_stream(WsConn *conn, size_t bytes)
+{
+	const Client *client = conn->client;
+	Buf			  text;
+
+	buf_init(&text, util_buffer_alloc);
+	sse_frames(&conn->sse, (const char *) conn->ws->out + LWS_PRE, bytes, &text);
+	if (client->state == CLIENT_LIVE && client->position == client->room->version && !conn->sse.in_message)
+		sse_position(&conn->sse, client->position, client->room->event, &text);
+	http_conn_stream(conn->http, text.data, text.size);
+	buf_free(&text);
+	/* what it was sent is all that is ever heard of it */
+	conn->client->last_received = proxy_now(conn->ws->proxy);
+}
+
 /* False: the socket is dead, and libwebsockets was told. */
 static bool
 write_raw(WsConn *conn, size_t bytes)
 {
+	if (conn->wsi == NULL)
+	{
+		write_stream(conn, bytes);
+		return true;
+	}
 	metrics_add(METRIC_SENT_BYTES, bytes);
 	if (lws_write(conn->wsi, conn->ws->out + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0)
 		return true;
-	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	kill_in(conn, 0);
 	return false;
 }
 
@@ -59,12 +109,34 @@ write_raw(WsConn *conn, size_t bytes)
  * The close frame is ours too. libwebsockets sends one when a callback returns -1, but as Debian builds it (with _DEBUG) it
  * calls its close function a second time at once under libuv, which ends the connection before that frame has left.
  */
+static void free_conn(WsConn *conn);
+
+/* The end of a stream, and of who fills it. */
+static void
+end_stream(WsConn *conn)
+{
+	HttpConn *http = conn->http;
+	Buf		  text;
+
+	buf_init(&text, util_buffer_alloc);
+	sse_close(conn->close_code, conn->close_reason, &text);
+	http_conn_stream(http, text.data, text.size);
+	buf_free(&text);
+	free_conn(conn);
+	http_conn_stream_end(http);
+}
+
 static void
 send_close(WsConn *conn)
 {
 	unsigned char *out = conn->ws->out + LWS_PRE;
 	size_t		   reason = strlen(conn->close_reason);
 
+	if (conn->wsi == NULL)
+	{
+		end_stream(conn);
+		return;
+	}
 	out[0] = 0x88;
 	out[1] = (unsigned char) (2 + reason);
 	out[2] = (unsigned char) (conn->close_code >> 8);
@@ -86,9 +158,9 @@ flush(WsConn *conn)
 
 	if (!conn->established || conn->close_sent)
 		return;
-	if (lws_partial_buffered(conn->wsi))
+	if (is_blocked(conn))
 	{
-		lws_callback_on_writable(conn->wsi);
+		want_to_write(conn);
 		return;
 	}
 	conn->blocked = false;
@@ -97,13 +169,16 @@ flush(WsConn *conn)
 	{
 		if (!write_raw(conn, bytes))
 			return;
-		conn->blocked = lws_partial_buffered(conn->wsi);
+		conn->blocked = is_blocked(conn);
 		client_written(conn->client, !conn->blocked);
 	}
 	if (conn->blocked || client_has_output(conn->client))
-		lws_callback_on_writable(conn->wsi);
+		want_to_write(conn);
 	else if (conn->close_code != 0)
+	{
 		send_close(conn);
+		return;
+	}
 	if (client_may_go(conn->client))
 		client_go(conn->client);
 }
@@ -154,7 +229,7 @@ ws_close(WsConn *conn, int code, const char *reason)
 	conn->close_code = code;
 	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason);
 	/* whoever does not read does not see the close frame either */
-	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
+	kill_in(conn, CLOSE_SECONDS);
 	ws_wake(conn, false);
 }
 
@@ -256,9 +331,11 @@ free_conn(WsConn *conn)
 		client_destroy(conn->client);
 	list_remove(&conn->all);
 	outbox_remove(&conn->ws->outbox, &conn->out);
-	if (conn->http != NULL)
+	/* whoever fills a stream is no connection by itself */
+	if (conn->wsi != NULL || conn->http == NULL)
+		visitor_leave(&conn->ws->book, &conn->visitor);
+	if (conn->wsi != NULL && conn->http != NULL)
 		http_conn_gone(conn->http);
-	visitor_leave(&conn->ws->book, &conn->visitor);
 	free(conn);
 }
 
@@ -349,6 +426,40 @@ adopt(Ws *ws, int fd, const Visitor *visitor)
 	lws_set_opaque_user_data(conn->wsi, conn);
 }
 
+/* The client of a stream opens the document by itself. A random site: nothing of the stream is its own. */
+static WsConn *
+on_follow(void *ctx, HttpConn *http, const HttpCall *call, int64_t version, uint64_t event)
+{
+	Ws	   *ws = ctx;
+	WsConn *conn = util_alloc_zero(sizeof(*conn));
+	Buf		open;
+
+	conn->ws = ws;
+	conn->http = http;
+	conn->sse.version = version;
+	list_append(&ws->all, &conn->all);
+	outbox_entry_init(&conn->out);
+	conn->client = client_create(ws->proxy, conn, call->doc_id, call->user, strlen(call->user));
+	conn->established = true;
+	client_established(conn->client);
+	buf_init(&open, util_buffer_alloc);
+	buf_str(&open, "{\"type\":\"open\",\"site\":");
+	buf_i64(&open, (int64_t) (util_random() % (uint64_t) WIRE_MAX_INTEGER) + 1);
+	if (version >= 0)
+	{
+		/* as if something were pending: then missed events come one by one, and never composed */
+		buf_str(&open, ",\"pending\":1,\"last_version\":");
+		buf_i64(&open, version);
+		buf_str(&open, ",\"last_event\":\"");
+		buf_hex64(&open, event);
+		buf_char(&open, '"');
+	}
+	buf_char(&open, '}');
+	client_receive(conn->client, open.data, open.size, true, true, 0);
+	buf_free(&open);
+	return conn;
+}
+
 static void
 on_upgrade_from_door(void *ctx, int fd, const Visitor *visitor)
 {
@@ -430,7 +541,12 @@ ws_create(Proxy *proxy, int listen_fd)
 
 	ws->proxy = proxy;
 	list_init(&ws->all);
-	http_door_init(&ws->door, proxy, &ws->book, on_upgrade_from_door, ws);
+	http_door_init(&ws->door, proxy, &ws->book);
+	ws->door.upgrade = on_upgrade_from_door;
+	ws->door.follow = on_follow;
+	ws->door.writable = flush;
+	ws->door.gone = free_conn;
+	ws->door.ctx = ws;
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	lws_set_allocator(memory_for_websockets);
 	ws->loops[0] = &proxy->loop;
@@ -494,7 +610,7 @@ ws_send_away(Ws *ws, int64_t count, int64_t spread_ms)
 		if (conn->established)
 			client_leave(conn->client, (int64_t) (util_random() % (uint64_t) (spread_ms + 1)));
 		else
-			lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+			kill_in(conn, 0);
 	}
 }
 
@@ -532,7 +648,7 @@ ws_close_all(Ws *ws, int code, const char *reason)
 		if (conn->established)
 			client_close(conn->client, code, reason);
 		else
-			lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+			kill_in(conn, 0);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "accept.h"
 #include "http_conn.h"
 #include "outbox.h"
+#include "sse.h"
 #include "tls.h"
 #include "ws.h"
 
@@ -16,12 +17,13 @@
 struct WsConn
 {
 	Ws		   *ws;
-	struct lws *wsi;
+	struct lws *wsi; /* NULL: not a WebSocket, but a stream */
 	Visitor		visitor;
 	Client	   *client; /* from the upgrade on */
-	HttpConn   *http;	/* what it asks, where it is encrypted and no WebSocket */
-	List		all;	/* in ws->all */
-	OutboxEntry out;	/* in ws->outbox */
+	HttpConn *http; /* what it asks, where it is encrypted and no WebSocket; without wsi: the stream that it fills */
+	Sse			sse; /* of that */
+	List		all; /* in ws->all */
+	OutboxEntry out; /* in ws->outbox */
 	bool		established;
 	bool		sent_away;
 	bool		blocked;	/* the socket takes no more; the library says when it does */

@@ -683,7 +683,13 @@ CREATE FUNCTION collab.require_position(doc_id text, version bigint, event bigin
 COMMENT ON FUNCTION collab.require_position(text, bigint, bigint) IS
 	'locks a document for the rest of the transaction; raises OT011 unless this is its newest version (NULL: any will do) and the id of its event (NULL: any)';
 
+CREATE FUNCTION collab.replace_document(doc_id text, content collab.delta) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'replace_document' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION collab.replace_document(text, collab.delta) IS
+	'makes this the content of a document, as one edit of the current user that holds the difference; returns the version that it is now, the current one where nothing differs';
+
 REVOKE ALL ON FUNCTION
+	collab.replace_document(text, collab.delta),
 	collab.set_visibility(text, text),
 	collab.positions(text[]),
 	collab.position_of(text, bigint, timestamptz),

@@ -107,6 +107,7 @@ INSERT INTO expected VALUES
 	('presence_receive(receiver bigint, since bigint, wait_ms integer)', 'TABLE(next bigint, overrun boolean, batch bytea)', 'f', 'v', 'u', true, false),
 	('bus_key()', 'bytea', 'f', 's', 'r', false, false),
 	-- over HTTP
+	('replace_document(doc_id text, content collab.delta)', 'bigint', 'f', 'v', 'u', true, false),
 	('set_visibility(doc_id text, visibility text)', 'void', 'f', 'v', 'u', true, false),
 	('positions(doc_ids text[])', 'TABLE(number integer, version bigint, event bigint, is_public boolean)', 'f', 's', 's', true, false),
 	('position_of(doc_id text, version bigint DEFAULT NULL::bigint, at timestamp with time zone DEFAULT NULL::timestamp with time zone)', 'TABLE(version bigint, event bigint, is_public boolean, head bigint)', 'f', 's', 's', false, false),
