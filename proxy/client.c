@@ -9,6 +9,7 @@
 #include "loader.h"
 #include "log.h"
 #include "presence.h"
+#include "rate.h"
 #include "room.h"
 
 #define RETRY_DRAIN_MS 1000
@@ -482,6 +483,7 @@ on_op(Client *client, const WireMessage *message)
 	int64_t last = message->clock + count - 1;
 	/* what became of a piece that was sent before was or will be said in its own place: then no clock */
 	int64_t		refused = message->clock > client->last_clock ? message->clock : 0;
+	int64_t		wait;
 	const char *code;
 
 	if (last > client->last_clock)
@@ -502,6 +504,13 @@ on_op(Client *client, const WireMessage *message)
 	{
 		metrics_add(METRIC_OPS_RETRY, (uint64_t) count);
 		client_error(client, "57P01", "the server is going away", message->clock, RETRY_DRAIN_MS);
+		return;
+	}
+	wait = rate_operations(proxy, client->user, count);
+	if (wait > 0)
+	{
+		metrics_add(METRIC_OPS_RETRY, (uint64_t) count);
+		client_error(client, "OT009", "more than op_rate operations a second", message->clock, wait);
 		return;
 	}
 	if (!lanes_submit(proxy->lanes, client, message, &proxy->parser, &code))

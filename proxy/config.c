@@ -93,6 +93,12 @@ static const Setting settings[] = {
 	LIVE_NUMBER(rest_rate, "100", 0, 1000000, "requests per second",
 				"HTTP requests under /v1/ of one address, and of one user, in the long run; 0: no limit"),
 	LIVE_NUMBER(rest_burst, "200", 1, 1000000, "requests", "and at once"),
+	LIVE_NUMBER(op_rate, "0", 0, 1000000, "operations per second",
+				"operations of one user over sockets, in the long run and in each process; 0: no limit"),
+	LIVE_NUMBER(op_burst, "500", 1, 1000000, "operations", "and at once"),
+	LIVE_NUMBER(open_rate, "0", 0, 1000000, "connections per second",
+				"new sockets of one user, in the long run and in each process; 0: no limit"),
+	LIVE_NUMBER(open_burst, "50", 1, 1000000, "connections", "and at once"),
 	LIVE_TEXT(
 		cors_origins, "",
 		"origins whose pages may read answers over HTTP, like https://app.example.org, separated by spaces"),

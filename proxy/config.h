@@ -50,6 +50,10 @@ typedef struct Config
 	int64_t rest_timeout_ms;
 	int64_t rest_rate;
 	int64_t rest_burst;
+	int64_t op_rate;
+	int64_t op_burst;
+	int64_t open_rate;
+	int64_t open_burst;
 	char   *cors_origins;
 	int64_t ring_events;
 	int64_t ring_bytes;

@@ -93,6 +93,8 @@
 	ROW(LIMITED_WAITING, COUNTER, "collab_rate_limited_total", "limit=\"max_waiting_bytes\"", NULL)                       \
 	ROW(LIMITED_MESSAGE, COUNTER, "collab_rate_limited_total", "limit=\"max_message_bytes\"", NULL)                       \
 	ROW(LIMITED_REST, COUNTER, "collab_rate_limited_total", "limit=\"rest_rate\"", NULL)                                  \
+	ROW(LIMITED_OPS, COUNTER, "collab_rate_limited_total", "limit=\"op_rate\"", NULL)                                     \
+	ROW(LIMITED_OPENS, COUNTER, "collab_rate_limited_total", "limit=\"open_rate\"", NULL)                                 \
 	METRICS_HTTP(ROW, GET_DOC, "GET /v1/docs/{id}",                                                                       \
 				 "HTTP requests by route and class of the answer's status.")                                              \
 	METRICS_HTTP(ROW, PUT_DOC, "PUT /v1/docs/{id}", NULL)                                                                 \

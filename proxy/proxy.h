@@ -22,7 +22,8 @@ typedef struct ExchangePg	ExchangePg; /* its way through the database's memory *
 typedef struct Bus			Bus;		/* Redis, where it is set */
 typedef struct RestDb		RestDb;		/* the connections that answer HTTP requests */
 typedef struct TokenBuckets TokenBuckets;
-typedef struct Ws			Ws; /* sockets */
+typedef struct Rate			Rate; /* of users over sockets */
+typedef struct Ws			Ws;	  /* sockets */
 
 /*
  * Everything runs on one loop in one thread. A turn of the loop reads from sockets and from the database, and what that caused
@@ -36,6 +37,7 @@ typedef struct Proxy
 	Wheel		  wheel;
 	WireParser	  parser;
 	Buf			  scratch; /* for building one message; nobody keeps it across calls */
+	Rate		 *rate;
 	Ws			 *ws;
 	RoomTable	 *rooms;
 	Lanes		 *lanes;

@@ -36,8 +36,9 @@ fill(Bucket *bucket, int64_t rate, int64_t burst, uint64_t now_ms)
 {
 	uint64_t passed = now_ms - bucket->seen;
 	int64_t	 most = burst * 1000;
+	int64_t	 missing = most > bucket->millitokens ? most - bucket->millitokens : 0;
 
-	if (passed > (uint64_t) (most / rate))
+	if (passed > (uint64_t) (missing / rate))
 		bucket->millitokens = most;
 	else
 		bucket->millitokens += (int64_t) passed * rate;
@@ -86,4 +87,13 @@ token_buckets_take(TokenBuckets *buckets, uint64_t key, int64_t rate, int64_t bu
 		return 0;
 	}
 	return (1000 - bucket->millitokens + rate - 1) / rate;
+}
+
+void
+token_buckets_owe(TokenBuckets *buckets, uint64_t key, int64_t rate, int64_t burst, int64_t tokens,
+				  uint64_t now_ms)
+{
+	if (key == 0)
+		key = 1;
+	find(buckets->sets[(key ^ key >> 32) % SETS], key, rate, burst, now_ms)->millitokens -= tokens * 1000;
 }

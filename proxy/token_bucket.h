@@ -14,5 +14,8 @@ void		  token_buckets_free(TokenBuckets *buckets);
  * next one will be there. Whoever shares a place in a crowded table with another shares the bucket at worst, never gets more.
  */
 int64_t token_buckets_take(TokenBuckets *buckets, uint64_t key, int64_t rate, int64_t burst, uint64_t now_ms);
+/* Takes more tokens than there may be: they have to come back before the next one is given. */
+void token_buckets_owe(TokenBuckets *buckets, uint64_t key, int64_t rate, int64_t burst, int64_t tokens,
+					   uint64_t now_ms);
 
 #endif

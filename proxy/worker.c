@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "overview.h"
 #include "pulse.h"
+#include "rate.h"
 #include "rest_db.h"
 #include "room.h"
 #include "token_bucket.h"
@@ -279,6 +280,7 @@ start(Worker *worker)
 	proxy->exchange_pg = exchange_pg_create(proxy);
 	proxy->rest = rest_db_create(proxy);
 	proxy->buckets = token_buckets_create();
+	proxy->rate = rate_create();
 	worker->pulse = pulse_create(proxy, proxy->slot);
 	uv_prepare_init(&proxy->loop, &worker->prepare);
 	worker->prepare.data = worker;
@@ -314,6 +316,7 @@ finish(Worker *worker)
 	exchange_pg_destroy(proxy->exchange_pg);
 	rest_db_destroy(proxy->rest);
 	token_buckets_free(proxy->buckets);
+	rate_free(proxy->rate);
 	rooms_destroy(proxy->rooms);
 	bus_destroy(proxy->bus);
 	exchange_destroy(proxy->exchange);

@@ -13,6 +13,7 @@
 #include "http.h"
 #include "log.h"
 #include "memory.h"
+#include "rate.h"
 #include "room.h"
 #include "ws_head.h"
 #include "ws_http.h"
@@ -287,6 +288,7 @@ on_upgrade(WsConn *conn, const char *protocol)
 {
 	struct lws *wsi = conn->wsi;
 	const char *fault;
+	int64_t		wait;
 	char		path[512];
 	char		query[1024];
 	const char *doc_id;
@@ -316,6 +318,15 @@ on_upgrade(WsConn *conn, const char *protocol)
 	user = query_value(wsi, "user", query, sizeof(query), &user_bytes);
 	if (user == NULL || !util_valid_user(user, user_bytes))
 		return ws_http_refuse(conn, 400, "malformed or missing user", NULL, NULL);
+	wait = rate_connection(conn->ws->proxy, user, user_bytes);
+	if (wait > 0)
+	{
+		char seconds[24];
+
+		snprintf(seconds, sizeof(seconds), "%lld", (long long) (wait + 999) / 1000);
+		return ws_http_refuse(conn, 429, "more than open_rate connections a second of this user",
+							  "retry-after:", seconds);
+	}
 	memcpy(doc, doc_id, doc_id_bytes);
 	doc[doc_id_bytes] = '\0';
 	conn->client = client_create(conn->ws->proxy, conn, doc, user, user_bytes);
