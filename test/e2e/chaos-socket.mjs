@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 export class Ledger {
   sends = new Map(); // when a piece was sent, each time (milliseconds)
   acked = new Map(); // the version that its author was told
-  violations = []; // versions that came to a connection twice, too early, or never
+  violations = []; // versions that came to a connection twice, too early, never, or one's own not as `ack`
   opens = 0; // connections that got so far
   copies = []; // op messages as they were sent, with the address they went to
 
@@ -49,6 +49,7 @@ export class Ledger {
 export function chaosSocket(random, ledger, mood, balance = (address) => address) {
   return class ChaosSocket extends WebSocket {
     #version = null; // the last one that came
+    #target = Infinity; // until then it is the answer to open, which names one's own pieces like those of others
     #broken = false;
 
     constructor(address, ...rest) {
@@ -63,6 +64,7 @@ export function chaosSocket(random, ledger, mood, balance = (address) => address
         ledger.opens++;
         ledger.sites.set(this.url, message.site);
         this.#version = message.last_version ?? null;
+        this.#target = Infinity;
       }
       if (message.type !== 'op') return super.send(text);
       ledger.keep(this.url, text);
@@ -95,6 +97,8 @@ export function chaosSocket(random, ledger, mood, balance = (address) => address
     }
 
     #note(message) {
+      const live = this.#version !== null && this.#version >= this.#target;
+      if (message.type === 'welcome') this.#target = message.version;
       if (message.type === 'snapshot') this.#version = message.version;
       if (message.type === 'heartbeat' && message.version > this.#version) ledger.violations.push(`heartbeat ${message.version} at ${this.#version}`);
       if (message.type === 'ack') this.#advance(message.version, message.count);
@@ -104,7 +108,10 @@ export function chaosSocket(random, ledger, mood, balance = (address) => address
       if (message.type !== 'events') return;
       const user = new URL(this.url).searchParams.get('user');
       for (const event of message.events)
-        if (event.user === user && event.site === ledger.sites.get(this.url)) ledger.told(this.url, event.clock, event.version);
+        if (event.user === user && event.site === ledger.sites.get(this.url)) {
+          if (live) ledger.violations.push(`${event.version} of one's own, but no ack, on ${this.url}`);
+          ledger.told(this.url, event.clock, event.version);
+        }
     }
   };
 }
