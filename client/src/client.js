@@ -470,6 +470,10 @@ export class CollabClient extends Emitter {
     const { code, message, clock, retry_ms: retryIn } = error;
     if (clock === undefined) {
       this.fail(code, message, { detail: error.detail });
+      /* It could not read something of ours: perhaps what we wait for, which nobody will answer then. */
+      if (code === PROTOCOL_ERROR && this.engine.inFlight > 0) {
+        this.link.again(true);
+      }
     } else if (retryIn !== undefined) {
       this.fail(code, message, { detail: error.detail, retryIn });
       this.sender.retry(clock, retryIn);

@@ -294,6 +294,22 @@ test('another history without edits that were acknowledged: which ones, and the 
   assert.equal(line.heard('error').at(-1).lost, undefined);
 });
 
+test('a message that the server could not read may have been the one in flight: sent again on a new connection', () => {
+  const line = new Line().open('abc');
+  line.say({ type: 'error', code: 'OT008', message: 'not JSON' });
+  line.pass(1000);
+  assert.equal(line.client.status, 'synced', 'nothing is in flight');
+  line.type('x');
+  line.pass();
+  line.say({ type: 'error', code: 'OT008', message: 'not JSON' });
+  line.pass(3000);
+  line.connect();
+  line.welcome(0);
+  line.stream();
+  line.pass();
+  assert.deepEqual([line.last.type, line.last.clock], ['op', 1]);
+});
+
 test('a database that is away is told by heartbeats, and forgotten with the connection', () => {
   const line = new Line().open('abc');
   const say = (more) => line.say({ type: 'heartbeat', version: 0, ...more });

@@ -225,12 +225,12 @@ test('bytes are corrupted on lines that are not encrypted', { timeout: 120000 },
       await sleep(5);
     }
   });
-  await eventually(() => hurt.every((client) => client.version > 5));
+  await eventually(() => hurt.every((client) => client.version > 5), { timeout: 60000 });
   bad.set({ corrupt: 1e-3 }, 'up');
-  await eventually(() => bad.corrupted > 60, { timeout: 30000 });
+  await eventually(() => bad.corrupted > 60, { timeout: 60000 });
   bad.set({ corrupt: 0 });
   bad.set({ corrupt: 1e-3 }, 'down');
-  await eventually(() => bad.corrupted > 120, { timeout: 30000 });
+  await eventually(() => bad.corrupted > 120, { timeout: 60000 });
   bad.heal();
   state.done = true;
   await Promise.all(typing);
