@@ -8,7 +8,7 @@
 cd "$top"
 chosen=("$@")
 if [ ${#chosen[@]} = 0 ]; then
-  chosen=(disk core sql worker load history tiers large connections proxy redis)
+  chosen=(disk core sql worker load history tiers large connections hot proxy redis)
 fi
 json=${BENCH_JSON:+$(readlink -f "$BENCH_JSON")}
 start_log bench.log
