@@ -303,12 +303,11 @@ on_message(void *ctx, const char *channel, size_t channel_bytes, const char *dat
 	if (room == NULL && !presence)
 	{
 		/* on its way when the room was closed; should an UNSUBSCRIBE have been lost, it is made up for here */
-		static const char *const words[] = {"UNSUBSCRIBE"};
-		const char				*both[] = {words[0], channel};
-		const size_t			 sizes[] = {11, channel_bytes};
+		const char	*words[] = {"UNSUBSCRIBE", channel};
+		const size_t sizes[] = {11, channel_bytes};
 
 		metrics_add(METRIC_BUS_UNKNOWN, 1);
-		(void) !redis_send(bus->subscriber, 2, both, sizes, NULL, NULL);
+		(void) !redis_send(bus->subscriber, 2, words, sizes, NULL, NULL);
 		return;
 	}
 	if (bytes <= SENDER_BYTES + 1 || data[SENDER_BYTES] != '\n')
@@ -332,10 +331,9 @@ on_message(void *ctx, const char *channel, size_t channel_bytes, const char *dat
 static void
 publish(BusRoom *state)
 {
-	static const size_t publish_bytes = 7;
-	Bus				   *bus = state->room->proxy->bus;
-	const char		   *words[3];
-	size_t				bytes[3];
+	Bus		   *bus = state->room->proxy->bus;
+	const char *words[3] = {"PUBLISH"};
+	size_t		bytes[3] = {7};
 
 	list_remove(&state->publish);
 	channel_of(bus, state->room->doc_id);
@@ -343,10 +341,8 @@ publish(BusRoom *state)
 	buf_bytes(&bus->message, bus->sender, SENDER_BYTES);
 	buf_char(&bus->message, '\n');
 	buf_bytes(&bus->message, state->records.data, state->records.size);
-	words[0] = "PUBLISH";
 	words[1] = bus->channel.data;
 	words[2] = bus->message.data;
-	bytes[0] = publish_bytes;
 	bytes[1] = bus->channel.size;
 	bytes[2] = bus->message.size;
 	metrics_add(

@@ -620,10 +620,11 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 static void
 attempt(Redis *redis)
 {
-	RedisLink	   *link = util_alloc_zero(sizeof(*link));
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
-	char			port[8];
-	int				status;
+	RedisLink		  *link = util_alloc_zero(sizeof(*link));
+	struct sockaddr_in v4;
+	struct addrinfo	   hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
+	char			   port[8];
+	int				   status;
 
 	buf_init(&link->out, util_buffer_alloc);
 	buf_init(&link->on_way, util_buffer_alloc);
@@ -639,6 +640,11 @@ attempt(Redis *redis)
 	if (redis->setup->address->host == NULL)
 	{
 		connect_unix(link);
+		return;
+	}
+	if (uv_ip4_addr(redis->setup->address->host, redis->setup->address->port, &v4) == 0)
+	{
+		connect_tcp(link, (const struct sockaddr *) &v4);
 		return;
 	}
 	snprintf(port, sizeof(port), "%d", redis->setup->address->port);
