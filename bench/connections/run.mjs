@@ -37,9 +37,10 @@ const stack = await Stack.start({
 stack.sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
 
 const refs = async () => (await (await fetch(`${stack.proxy.admin}/readyz`)).json()).workers;
+// Full is as good as ready here.
 const ready = () => eventually(async () => {
-  const workers = await refs();
-  return workers.filter(({ state }) => state === 'ready').length === WORKERS && workers;
+  const list = await refs();
+  return list.filter(({ state }) => state === 'ready' || state === 'full').length === WORKERS && list;
 }, { timeout: 60000, what: 'all workers are ready' });
 const sum = (pids, of) => pids.reduce((total, pid) => total + of(pid), 0);
 
@@ -59,8 +60,7 @@ const documents = Crowd.documents({ connections: SIZE, perDocument: PER_DOCUMENT
 for (let from = 0; from < documents; from += 1000)
   stack.sql(`SELECT count(collab.create_document('crowd-' || i, repeat('lorem ipsum ', 20))) FROM generate_series(${from}, ${Math.min(from + 1000, documents) - 1}) i`);
 stack.sql('CHECKPOINT');
-let workers = await ready();
-let pids = workers.map(({ pid }) => pid);
+let pids = (await ready()).map(({ pid }) => pid);
 const crowd = Crowd.start({ port: stack.proxy.config.listen_port, connections: SIZE, perDocument: PER_DOCUMENT, window: 600 });
 
 async function everybody(what, options = {}) {
