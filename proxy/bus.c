@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "early.h"
 #include "exchange.h"
 #include "event_record.h"
 #include "hash.h"
@@ -15,7 +16,6 @@
 #include "seal.h"
 
 #define GRACE_MS 20 /* a version committed before one of ours is on its way; then the database is asked */
-#define MAX_EARLY_BYTES (1024 * 1024)  /* of one room */
 #define MAX_RECORDS_BYTES (256 * 1024) /* of one message, unless one event is larger */
 #define MAX_CHANNELS 256			   /* of one SUBSCRIBE */
 #define SENDER_BYTES 16
@@ -36,17 +36,6 @@ struct Bus
 	char		 sender[SENDER_BYTES];
 	bool		 was_up;
 };
-
-/* An event that waits for those in front of it. */
-typedef struct EarlyEvent
-{
-	List	  node;
-	bool	  own;		/* committed by this proxy */
-	uint64_t  previous; /* of somebody else's: the id of the event in front of it */
-	size_t	  bytes;
-	WireEvent event;
-	char	  data[]; /* its texts */
-} EarlyEvent;
 
 /* ---- names ---- */
 
@@ -91,114 +80,7 @@ room_of(const Bus *bus, const char *channel, size_t bytes)
 	return room;
 }
 
-/* ---- early events ---- */
-
-static void
-drop_early(BusRoom *state, EarlyEvent *early)
-{
-	list_remove(&early->node);
-	state->early_bytes -= early->bytes;
-	free(early);
-}
-
-/* Keeps a copy, unless there is one already or too many wait. */
-static void
-keep_early(BusRoom *state, bool own, uint64_t previous, const WireEvent *event)
-{
-	size_t		bytes = sizeof(EarlyEvent) + event->user_bytes + event->op_bytes;
-	List	   *at = state->early.prev;
-	EarlyEvent *early;
-
-	while (at != &state->early && container_of(at, EarlyEvent, node)->event.version > event->version)
-		at = at->prev;
-	if (state->early_bytes + bytes > MAX_EARLY_BYTES ||
-		(at != &state->early && container_of(at, EarlyEvent, node)->event.version == event->version))
-		return;
-	early = util_alloc(bytes);
-	early->own = own;
-	early->previous = previous;
-	early->bytes = bytes;
-	early->event = *event;
-	memcpy(early->data, event->user, event->user_bytes);
-	memcpy(early->data + event->user_bytes, event->op, event->op_bytes);
-	early->event.user = early->data;
-	early->event.op = early->data + event->user_bytes;
-	list_init(&early->node);
-	list_prepend(at, &early->node);
-	state->early_bytes += bytes;
-}
-
-void
-bus_committed_early(Room *room, const WireEvent *event)
-{
-	if (room->bus != NULL && room->bus->live)
-		keep_early(room->bus, true, 0, event);
-}
-
-/* What is known already is dropped; of our own it may have been read from the database, and the others have not heard of it. */
-static void
-drop_known(Room *room, EarlyEvent *early)
-{
-	const RingEvent *before = room_event(room, early->event.version - 1);
-
-	if (early->own)
-		bus_committed(room, before != NULL ? before->event : 0, &early->event);
-	drop_early(room->bus, early);
-}
-
-void
-bus_advanced(Room *room)
-{
-	BusRoom *state = room->bus;
-
-	if (state == NULL)
-		return;
-	while (!list_empty(&state->early))
-	{
-		EarlyEvent *early = container_of(state->early.next, EarlyEvent, node);
-		uint64_t	previous = room->event;
-
-		if (early->event.version > room->version + 1)
-			break;
-		if (early->event.version <= room->version)
-		{
-			drop_known(room, early);
-			continue;
-		}
-		if (early->own || (previous != 0 && early->previous == previous))
-		{
-			room_append(room, &early->event);
-			if (early->own)
-				bus_committed(room, previous, &early->event);
-		}
-		else
-		{
-			metrics_add(METRIC_BUS_EVENTS_STRANGE, 1);
-			listener_check(room->proxy->listener, room);
-		}
-		drop_early(state, early);
-	}
-	if (room->version >= room->target)
-		wheel_cancel(&room->proxy->wheel, &state->grace);
-}
-
-/* Others' events prove by the id in front of them that they belong to whatever history comes next; ours do not. */
-void
-bus_reset(Room *room)
-{
-	List *node;
-	List *after;
-
-	if (room->bus == NULL)
-		return;
-	list_each_safe(node, after, &room->bus->early)
-	{
-		EarlyEvent *early = container_of(node, EarlyEvent, node);
-
-		if (early->own)
-			drop_early(room->bus, early);
-	}
-}
+/* ---- timers ---- */
 
 static void
 on_grace(WheelTimer *timer)
@@ -245,7 +127,7 @@ take_event(Room *room, uint64_t previous, const WireEvent *event)
 	if (event->version > room->version)
 	{
 		metrics_add(METRIC_BUS_EVENTS_EARLY, 1);
-		keep_early(room->bus, false, previous, event);
+		early_keep(room->bus, false, previous, event);
 		if (room->version >= 0 && event->version == room->version + 1)
 		{
 			/* it does not continue what is known here, or that is not known well enough */
@@ -505,8 +387,7 @@ bus_close(Room *room)
 		bytes[1] = bus->channel.size;
 		(void) !redis_send(bus->subscriber, 2, words, bytes, NULL, NULL); /* if not, on_message() does */
 	}
-	while (!list_empty(&state->early))
-		drop_early(state, container_of(state->early.next, EarlyEvent, node));
+	early_clear(state);
 	wheel_cancel(&room->proxy->wheel, &state->grace);
 	wheel_cancel(&room->proxy->wheel, &state->members);
 	list_remove(&state->subscribe);
