@@ -19,7 +19,7 @@ isolation  e   600   scripts/cluster.sh with shared_preload_libraries=collab max
 pgtap      e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh
 cluster    e   900   scripts/node-test.sh test/cluster
 client     n   300   scripts/node-test.sh client/test
-proxy      epn 900   scripts/node-test.sh test/proxy
+proxy      epn 1500  scripts/node-test.sh test/proxy
 archiver   ean 900  scripts/node-test.sh test/archiver
 e2e        epn 1500  scripts/node-test.sh test/e2e
 browser    epn 600   scripts/node-test.sh test/browser
