@@ -11,8 +11,8 @@ import { eventually, freePort } from '../lib/proxy.mjs';
 import { TcpProxy } from '../lib/tcp-proxy.mjs';
 import { Stand, insert, sleep } from './stand.mjs';
 
-const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? 2000);
-const CLIENTS = Number(process.env.CLIENTS ?? 100);
+const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? 1500);
+const CLIENTS = Number(process.env.CLIENTS ?? 60);
 const LONG = OUTAGE_MS >= 10000;
 /* in proportion, so that all that happens in 30 s happens here */
 const TIMEOUTS = LONG ? {} : { answer_timeout_ms: 800, connect_timeout_ms: 600 };
