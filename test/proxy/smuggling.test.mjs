@@ -140,3 +140,13 @@ test('heads of 4 to 64 kB, of many fields, of one long one', { timeout: 60000 },
 	}
 	await refused(large, [400, 413, 414, 431]);
 });
+
+test('bodies that would have to be unpacked: 415', async () =>
+{
+	for (const encoding of ['gzip', 'br', 'deflate', 'zstd', 'x'])
+	{
+		const { status, answer } = await raw(port, `PUT /v1/docs/${id}?user=eve HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: ${encoding}\r\n`
+			+ 'Content-Length: 10\r\nConnection: close\r\n\r\n0123456789', { wait: 1000 });
+		assert.equal(status, 415, answer);
+	}
+});
