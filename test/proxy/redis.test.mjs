@@ -3,7 +3,8 @@
  * it, costs time only.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
 import { projectDir } from '../lib/cluster.mjs';
@@ -557,7 +558,7 @@ test('garbage under our keys: documents are read from the database', { timeout: 
 
 test('installations that share a Redis do not hear each other; presence needs Redis alone; a Unix socket', { timeout: 60000 }, async () =>
 {
-	const socketPath = `/tmp/collab-redis-${process.pid}.sock`;
+	const socketPath = join(tmpdir(), `collab-redis-${process.pid}.sock`);
 	const own = await RedisServer.start({ args: ['--unixsocket', socketPath] });
 	stand.sql(`DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT p.oid FROM pg_proc p WHERE pronamespace = 'collab'::regnamespace AND proname LIKE 'presence%'
 		LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM collab_proxy', f); END LOOP; END $$`);
@@ -585,4 +586,5 @@ test('installations that share a Redis do not hear each other; presence needs Re
 	for (const proxy of list)
 		assert.equal((await proxy.stop()).code, 0);
 	await own.stop();
+	rmSync(socketPath, { force: true });
 });
