@@ -82,14 +82,14 @@ class Crowd {
     await client.whenReady();
     while (!this.state.done) {
       // nobody types for ever into the void
-      if (client.pendingCount < 200) client.edit(randomEdit(random, client.content));
-      await sleep(5 + random.below(20));
+      if (client.pendingCount < 30) client.edit(randomEdit(random, client.content));
+      await sleep(20 + random.below(40));
     }
   }
 
   async progress(count) {
     const before = this.documents.map(({ ledger }) => ledger.acked.size);
-    await eventually(() => this.documents.every(({ ledger }, i) => ledger.acked.size >= before[i] + count), { timeout: 60000, what: `${count} acknowledgements` });
+    await eventually(() => this.documents.every(({ ledger }, i) => ledger.acked.size >= before[i] + count), { timeout: 180000, what: `${count} acknowledgements` });
   }
 
   async check() {
