@@ -97,7 +97,7 @@ for (const [how, { begin, end }] of Object.entries(WAYS))
 		assert.equal((await fetch(`${workers.http}/healthz`)).status, 200, 'the proxy itself is healthy');
 		assert.equal((await fetch(`${workers.http}/readyz`)).status, 503, 'and not ready');
 		/* who comes now waits, and is told why */
-		const late = await stand.socket(documents[0], 'late', null, { proxy: workers });
+		const late = await stand.socket(documents[0], 'late', null, { proxy: workers, beats: true });
 		late.send({ type: 'open', site: 9999 });
 		await late.next((m) => m.type === 'heartbeat' && m.database === 'away');
 		await end();
