@@ -421,9 +421,12 @@ take_body(HttpConn *conn)
 
 	if (bytes > conn->in.size)
 		bytes = conn->in.size;
-	buf_bytes(&call->body, conn->in.data, bytes);
-	conn->in.size -= bytes;
-	memmove(conn->in.data, conn->in.data + bytes, conn->in.size);
+	if (bytes > 0)
+	{
+		buf_bytes(&call->body, conn->in.data, bytes);
+		conn->in.size -= bytes;
+		memmove(conn->in.data, conn->in.data + bytes, conn->in.size);
+	}
 	if (call->body.size == call->body_bytes)
 		run(conn);
 }

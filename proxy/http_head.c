@@ -281,7 +281,7 @@ keep_field(HttpCall *call, HttpField field, const Span *value)
 		buf_str(&joined, ", ");
 	}
 	buf_bytes(&joined, value->data, value->bytes);
-	http_call_set_field(call, field, joined.data, joined.size);
+	http_call_set_field(call, field, joined.size > 0 ? joined.data : "", joined.size);
 	buf_free(&joined);
 }
 

@@ -30,6 +30,7 @@ static const struct
 	{"OT011", 412, 0},	 /* not at the required version */
 	{"22", 400, 0},		 /* malformed data */
 	{"23505", 409, 0},	 /* exists already */
+	{"42710", 409, 0},	 /* a document, too */
 	{"23503", 409, 0},	 /* others refer to it */
 	{"42501", 403, 0},	 /* not allowed */
 	{"P0002", 404, 0},	 /* no such comment */

@@ -348,7 +348,8 @@ on_created(HttpCall *call, PgOutcome outcome, const PgResult *result)
 {
 	if (outcome == PG_ROWS && pg_rows(result) == 1)
 		answer_written(call, result, 201);
-	else if (outcome == PG_ERROR && strcmp(pg_sqlstate(result), "23505") == 0)
+	else if (outcome == PG_ERROR &&
+			 (strcmp(pg_sqlstate(result), "42710") == 0 || strcmp(pg_sqlstate(result), "23505") == 0))
 		try_again(call);
 	else
 		problem_database(call, result);

@@ -204,6 +204,8 @@ ws_http_body(WsConn *conn, const char *data, size_t bytes)
 {
 	if (conn->http != NULL)
 		http_conn_feed(conn->http, data, bytes);
+	/* more may lie in the TLS library, of which no event of the socket would tell: one that it can be written to makes libwebsockets look */
+	lws_callback_on_writable(conn->wsi);
 	return 0;
 }
 
