@@ -4,4 +4,4 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$top"
-make -s -C test/core fuzz SECONDS="${1:-20}"
+make -s -j"$(nproc)" -C test/core fuzz SECONDS="${1:-20}"

@@ -160,7 +160,7 @@ answer_render(const char *json)
 static void
 answer(char *line)
 {
-	char		*fields[MAX_FIELDS];
+	char		*fields[MAX_FIELDS] = {""};
 	int			 count = 0;
 	Delta		 delta;
 	CollabError	 error;
