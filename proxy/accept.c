@@ -170,6 +170,8 @@ on_readable(uv_poll_t *handle, int status, int events)
 		}
 		if (errno == EINVAL)
 		{
+			/* there are descriptors; who says otherwise would never be given a newcomer to find out */
+			accept->starved = false;
 			rest(accept, CLOSED_PAUSE_MS); /* it does not listen for now: see crew.c */
 			return;
 		}

@@ -184,6 +184,30 @@ test('nobody is sent to a worker that is full while another is not', { timeout: 
 	await proxy.stop();
 });
 
+test('a worker that was out of descriptors is given newcomers again when it has some', { timeout: 60000 }, async () =>
+{
+	const proxy = await stand.another({ workers: 2, admin_port: await freePort(), lanes: 1, retry_lanes: 1, readers: 1 });
+	const workersOf = async () => (await (await fetch(`${proxy.admin}/readyz`)).json()).workers;
+	const [{ worker, pid }] = await eventually(async () =>
+	{
+		const list = await workersOf();
+		return list.filter(({ state }) => state === 'ready').length === 2 && list;
+	}, { timeout: 30000 });
+	const state = async () => (await workersOf()).find((one) => one.worker === worker).state;
+	const limit = (files) => execFileSync('prlimit', ['--pid', pid, `--nofile=${files}:`]);
+	const knock = () => Promise.all(Array.from({ length: 8 }, () =>
+		raw(proxy.config.listen_port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', { wait: 300 })));
+	for (let i = 0; i < 12; i++)
+		await stand.socket(`crowd-${i}`, 'somebody', { site: 9100 + i }, { proxy });
+	limit(2);
+	await eventually(async () => { await knock(); return await state() === 'full'; }, { what: 'it is full' });
+	await sleep(1000); /* and its socket is out of service */
+	limit(4096);
+	await eventually(async () => await state() === 'ready', { timeout: 20000, what: 'it takes newcomers again' });
+	await stand.closeSockets();
+	await proxy.stop();
+});
+
 test('3,000 come and go: memory and descriptors are those of before', { timeout: 90000 }, async () =>
 {
 	/* memory is measured: not the build with sanitizers */
