@@ -688,9 +688,12 @@ on_answer(void *ctx, PgOutcome outcome, const PgResult *result)
 
 	if (outcome == PG_ERROR)
 		on_error(load, result);
+	/* an answer that nobody waits for any more moves no room on: who is left in it is led by its events */
+	else if (list_empty(&load->requests))
+		;
 	else if (outcome == PG_ROWS && pg_rows(result) > 0 && load->cached != NULL)
 		answer_cached(load, result);
-	else if (outcome == PG_ROWS && pg_rows(result) > 0 && !list_empty(&load->requests))
+	else if (outcome == PG_ROWS && pg_rows(result) > 0)
 		answer(load, result);
 	else if (outcome == PG_ROWS)
 	{

@@ -231,6 +231,50 @@ test('a proxy that opens a document finds the snapshot and the last operations i
 		assert.ok(--attempts > 0);
 });
 
+test('an answer that nobody waits for any more does not move the room of somebody else', { timeout: 60000 }, async (t) =>
+{
+	/* of the answer, the room could not keep all that he lacks who is in it */
+	const proxy = await stand.another(await settings({ ring_events: 10 }));
+	await up([proxy]);
+	const id = stand.document();
+	const type = (text) => stand.sql(`SELECT collab.insert_text('${id}', 0, '${text}')`);
+	const position = () => stand.sql(`SELECT version || ' ' || lpad(to_hex(event), 16, '0') FROM collab.position_of('${id}')`).split(' ');
+	const reader = () => stand.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%collab.open_document(%' AND pid <> pg_backend_pid()").split('\n').map(Number);
+
+	/* an old snapshot lies in Redis */
+	await stand.socket(id, 'carol', { site: 1 }, { proxy });
+	await eventually(() => redis.command('EXISTS', `doc:${id}:snapshot`));
+	await stand.closeSockets();
+	await eventually(async () => (await redis.command('PUBSUB', 'NUMSUB', `doc:${id}`))[1] === 0);
+	for (const text of ['a', 'b', 'c'])
+		type(text);
+	await withoutHints(t);
+	const [last_version, last_event] = position();
+	const bob = await stand.socket(id, 'bob', { site: 2, last_version: Number(last_version), last_event }, { proxy });
+
+	/* somebody asks, the document moves on, and he leaves before he is told */
+	const pids = reader();
+	pids.forEach((pid) => process.kill(pid, 'SIGSTOP'));
+	try
+	{
+		const dave = await stand.socket(id, 'dave', null, { proxy, beats: true });
+		dave.open({ site: 3 }).catch(() => {});
+		await sleep(500);
+		'abcdefghijklmnopqrstuvwxyz'.split('').forEach(type);
+		dave.ws.terminate();
+		await sleep(500);
+	}
+	finally
+	{
+		pids.forEach((pid) => process.kill(pid, 'SIGCONT'));
+	}
+	await sleep(500);
+	bob.send(insert({ version: Number(last_version), event: last_event }, 1, 'bob'));
+	await bob.next('ack');
+	assert.deepEqual(versions(bob), Array.from({ length: 27 }, (_, i) => Number(last_version) + 1 + i));
+	await proxy.stop();
+});
+
 test('who is there, for ten seconds', { timeout: 60000 }, async () =>
 {
 	const id = stand.document();
