@@ -36,7 +36,7 @@ cors_answer(HttpCall *call)
 	if (call->proxy->config.cors_origins[0] == '\0')
 		return;
 	/* also where it is not allowed, or absent: a cache must not give one origin's answer to another */
-	http_call_header(call, "vary:", "Origin");
+	http_call_vary(call, "Origin");
 	if (!allows(call))
 		return;
 	http_call_header(call, "access-control-allow-origin:", "%s", call->fields[HTTP_ORIGIN]);

@@ -145,6 +145,25 @@ http_call_header(HttpCall *call, const char *name, const char *fmt, ...)
 }
 
 void
+http_call_vary(HttpCall *call, const char *field)
+{
+	int	  i = 0;
+	char *value;
+
+	while (i < call->header_count && strcmp(call->headers[i].name, "vary:") != 0)
+		i++;
+	if (i == call->header_count)
+	{
+		http_call_header(call, "vary:", "%s", field);
+		return;
+	}
+	value = util_alloc(strlen(call->headers[i].value) + strlen(field) + 3);
+	sprintf(value, "%s, %s", call->headers[i].value, field);
+	free(call->headers[i].value);
+	call->headers[i].value = value;
+}
+
+void
 http_call_answer(HttpCall *call, int status, const char *type)
 {
 	if (!http_call_waits(call))

@@ -112,6 +112,8 @@ const char *http_call_param(const HttpCall *call, const char *name);
 bool http_call_waits(const HttpCall *call);
 /* name: a constant, lower case. */
 void http_call_header(HttpCall *call, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* One header for all fields that the answer depends on: there are caches that look at the last one only. */
+void http_call_vary(HttpCall *call, const char *field);
 /* The answer is complete: `answer` is its body. type NULL: it has none. */
 void http_call_answer(HttpCall *call, int status, const char *type);
 

@@ -2,6 +2,7 @@
 #include "http_conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,10 +18,10 @@
 
 #define HEAD_MS 5000		 /* for a head to arrive */
 #define IDLE_MS 15000		 /* between two requests */
-#define STALL_MS 30000		 /* that an answer may wait without any progress */
 #define LINGER_MS 2000		 /* for a client to notice that it is not listened to */
 #define LINGER_BYTES 8388608 /* of what it sends meanwhile */
 #define BODY_TIMEOUTS 3		 /* timeout_ms that a body may take to arrive */
+#define STALL_TIMEOUTS 3	 /* timeout_ms that an answer may wait without any progress */
 #define READ_BYTES 65536	 /* of a body at once */
 
 typedef enum ConnState
@@ -171,6 +172,15 @@ wake(HttpConn *conn)
 		list_append(&conn->door->dirty, &conn->dirty);
 }
 
+/* There was progress; whoever takes nothing from now on is given up. */
+static void
+expect_progress(HttpConn *conn)
+{
+	Proxy *proxy = conn->door->proxy;
+
+	wheel_set(&proxy->wheel, &conn->timer, (uint64_t) (STALL_TIMEOUTS * proxy->config.timeout_ms));
+}
+
 void
 http_conn_answer(HttpConn *conn)
 {
@@ -181,6 +191,7 @@ http_conn_answer(HttpConn *conn)
 	conn->state = CONN_WRITING;
 	rest_count(call);
 	http_answer_head(call);
+	expect_progress(conn);
 	wake(conn);
 }
 
@@ -240,7 +251,7 @@ flush(HttpConn *conn)
 		{
 			call->sent += (size_t) written;
 			metrics_add(METRIC_SENT_BYTES, (uint64_t) written);
-			wheel_set(&conn->door->proxy->wheel, &conn->timer, STALL_MS);
+			expect_progress(conn);
 		}
 	}
 	if (call->sent == call->head.size + call->answer.size)
@@ -544,6 +555,15 @@ http_conn_peek(int fd, int *bytes)
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : -2;
 }
 
+/* Whether nothing comes behind what is in the kernel. */
+static bool
+has_ended(int fd)
+{
+	struct pollfd look = {fd, POLLRDHUP, 0};
+
+	return poll(&look, 1, 0) > 0;
+}
+
 /* The first bytes of a request are in the kernel. True: it is ours, and may be read. */
 static bool
 is_ours(HttpConn *conn)
@@ -561,7 +581,8 @@ is_ours(HttpConn *conn)
 	}
 	if (kind == 1)
 		hand_over(conn);
-	else if (kind == -2)
+	/* of half a line, the end wakes us whatever we wait for, again and again */
+	else if (kind == -2 || (bytes > 0 && has_ended(conn->fd)))
 		close_conn(conn);
 	else if (bytes > 0)
 	{
@@ -706,6 +727,8 @@ http_conn_fill(HttpConn *conn, char *out, size_t capacity, bool *last)
 		call->sent += part;
 	}
 	*last = call->sent == call->head.size + call->answer.size;
+	if (used > 0)
+		expect_progress(conn);
 	metrics_add(METRIC_SENT_BYTES, used);
 	return used;
 }

@@ -212,7 +212,7 @@ rest_get_document(HttpCall *call)
 	const char *at = http_call_param(call, "at");
 
 	call->state = reading;
-	http_call_header(call, "vary:", "Accept");
+	http_call_vary(call, "Accept");
 	reading->version = -1;
 	reading->format = choose_format(call);
 	if (reading->format == NULL || !rest_number(call, "version", 0, INT64_MAX - 1, &reading->version))

@@ -82,7 +82,8 @@ write_stream(WsConn *conn, size_t bytes)
 
 	buf_init(&text, util_buffer_alloc);
 	sse_frames(&conn->sse, (const char *) conn->ws->out + LWS_PRE, bytes, &text);
-	if (client->state == CLIENT_LIVE && client->position == client->room->version && !conn->sse.in_message)
+	/* nothing of what the position stands for is still to be written */
+	if (client->state == CLIENT_LIVE && client->position == client->room->version && client->queue.count == 0)
 		sse_position(&conn->sse, client->position, client->room->event, &text);
 	http_conn_stream(conn->http, text.data, text.size);
 	buf_free(&text);
