@@ -5,7 +5,7 @@
 
 build="gcc make libc6-dev pkg-config libpq-dev libxxhash-dev libzstd-dev libwebsockets-dev libuv1-dev libhiredis-dev libcurl4-openssl-dev libssl-dev"
 run="libwebsockets-evlib-uv"
-test="libcmocka-dev openssl clang libclang-rt-14-dev clang-format-14 shellcheck git
+test="libcmocka-dev openssl curl clang libclang-rt-14-dev clang-format-14 shellcheck git
   libtap-parser-sourcehandler-pgtap-perl chromium haproxy nginx-light prometheus redis-server strace"
 bench="libjansson-dev redis-server"
 # With PG_CONFIG the server is somebody else's business.

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { CollabClient, Delta } from '../../client/src/index.js';
@@ -88,21 +87,6 @@ async function settle(clients, prefix, typed)
 
 const tls = (balancer, version) => spawnSync('openssl', ['s_client', '-connect', `127.0.0.1:${balancer.port}`, version], { input: '', encoding: 'utf8', timeout: 10000 });
 
-function get(balancer, path, headers = {})
-{
-	return new Promise((resolve, reject) =>
-	{
-		const asked = request(`${balancer.https}${path}`, { ca: balancer.certificate, headers, agent: false }, (response) =>
-		{
-			let body = '';
-			response.setEncoding('utf8').on('data', (chunk) => { body += chunk; });
-			response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
-		});
-		asked.on('error', reject);
-		asked.end();
-	});
-}
-
 for (const kind of ['haproxy', 'nginx'])
 {
 	test(`${kind}: TLS 1.3 only, WebSocket and plain HTTP only`, { timeout: 60000 }, async () =>
@@ -110,8 +94,8 @@ for (const kind of ['haproxy', 'nginx'])
 		const balancer = await Balancer.start(kind, proxies.map((proxy) => proxy.config.listen_port));
 		assert.match(tls(balancer, '-tls1_3').stdout, /Protocol *: TLSv1\.3|New, TLSv1\.3/);
 		assert.doesNotMatch(tls(balancer, '-tls1_2').stdout, /Cipher is (?!\(NONE\))/);
-		assert.equal((await get(balancer, '/healthz')).status, 200);
-		const odd = await get(balancer, '/healthz', { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABkAAQAAP__' });
+		assert.equal((await balancer.get('/healthz')).status, 200);
+		const odd = await balancer.get('/healthz', { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABkAAQAAP__' });
 		assert.notEqual(odd.status, 101);
 		await balancer.stop();
 	});

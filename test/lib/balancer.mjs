@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,6 +96,22 @@ export class Balancer
 	get https()
 	{
 		return `https://127.0.0.1:${this.port}`;
+	}
+
+	/* One request on a connection of its own. */
+	get(path, headers = {})
+	{
+		return new Promise((resolve, reject) =>
+		{
+			const asked = request(`${this.https}${path}`, { ca: this.certificate, headers, agent: false }, (response) =>
+			{
+				let body = '';
+				response.setEncoding('utf8').on('data', (chunk) => { body += chunk; });
+				response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+			});
+			asked.on('error', reject);
+			asked.end();
+		});
 	}
 
 	async stop()
