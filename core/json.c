@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hex.h"
 #include "utf8.h"
 
 #define ONES UINT64_C(0x0101010101010101)
@@ -68,18 +69,6 @@ skip_space(JsonReader *r)
 }
 
 /* ---- strings ---- */
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* The four hex digits at `at`, -1 if they are not there. */
 static int

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "percent.h"
+
 #define MAX_FIELDS 100
 #define MAX_LINE 8192 /* of the request line that decides who serves it */
 
@@ -72,45 +74,10 @@ method_of(const Span *name)
 }
 
 static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes %XX (and + in a query) into `out`, which has room for span->bytes. -1: broken, or a NUL. */
-static int64_t
-decode(const Span *span, bool query, char *out)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < span->bytes; i++)
-	{
-		char c = span->data[i];
-
-		if (c == '%')
-		{
-			if (i + 2 >= span->bytes || hex(span->data[i + 1]) < 0 || hex(span->data[i + 2]) < 0)
-				return -1;
-			c = (char) (hex(span->data[i + 1]) << 4 | hex(span->data[i + 2]));
-			i += 2;
-		}
-		else if (c == '+' && query)
-			c = ' ';
-		if (c == '\0')
-			return -1;
-		out[used++] = c;
-	}
-	return (int64_t) used;
-}
-
-static int
 read_path(HttpCall *call, Span path, const char **reason)
 {
 	char   *decoded = util_alloc(path.bytes + 1);
-	int64_t bytes = decode(&path, false, decoded);
+	int64_t bytes = percent_decode(path.data, path.bytes, false, decoded);
 	int		status = 0;
 
 	if (bytes < 0)
@@ -142,7 +109,7 @@ read_query(HttpCall *call, Span query, const char **reason)
 	{
 		const char *and = memchr(query.data, '&', query.bytes);
 		Span	part = {query.data, and != NULL ? (size_t) (and-query.data) : query.bytes};
-		int64_t bytes = decode(&part, true, decoded);
+		int64_t bytes = percent_decode(part.data, part.bytes, true, decoded);
 		size_t	skip = part.bytes + (and != NULL ? 1 : 0);
 
 		if (bytes < 0)

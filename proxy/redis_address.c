@@ -5,46 +5,22 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "percent.h"
+
 #define DEFAULT_PORT 6379
 #define MAX_DATABASE 1000000
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Resolves %XX. NULL: a % without two digits, or a NUL. */
 static char *
 decode(const char *text, size_t bytes)
 {
-	char  *out = util_alloc(bytes + 1);
-	size_t size = 0;
+	char   *out = util_alloc(bytes + 1);
+	int64_t size = percent_decode(text, bytes, false, out);
 
-	for (size_t i = 0; i < bytes; i++)
+	if (size < 0)
 	{
-		char c = text[i];
-
-		if (c == '%')
-		{
-			int high = bytes - i > 2 ? hex_digit(text[i + 1]) : -1;
-			int low = bytes - i > 2 ? hex_digit(text[i + 2]) : -1;
-
-			if (high < 0 || low < 0 || (high == 0 && low == 0))
-			{
-				free(out);
-				return NULL;
-			}
-			c = (char) (high << 4 | low);
-			i += 2;
-		}
-		out[size++] = c;
+		free(out);
+		return NULL;
 	}
 	out[size] = '\0';
 	return out;

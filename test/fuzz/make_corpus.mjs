@@ -1,4 +1,4 @@
-// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/segment, DIR/wire, DIR/exchange and DIR/anchor.
+// make_corpus.mjs - node make_corpus.mjs ENCODER DIR: writes the seeds of the fuzzers into DIR/json, DIR/binary, DIR/algebra, DIR/chunk, DIR/segment, DIR/wire, DIR/exchange, DIR/http and DIR/anchor.
 // ENCODER is the oracle program: its `encode` request gives the binary form.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -100,6 +100,20 @@ save('exchange', [
   batch(room, Buffer.from([5]), about(7, string('"alice"'), string('"A\\"\\u00e9"'), string('"#d33"'), [1, 3, 46, 42, 42, 50]), Buffer.from([6])),
   batch(room, about(7, string('"bob"'), [0, 0, 0]), about(9, [1, 0x80, 1, 7]), Buffer.from([10, 2]), integers([8, 99])),
   batch(room, about(7, string('bob'), [0, 0, 0])), batch(about(9, [2, 1])), batch(Buffer.from([11])), Buffer.from([2]), Buffer.alloc(0),
+]);
+
+// Heads of HTTP requests, good ones and those that two readers could understand differently.
+const head = (line, ...fields) => [line, ...fields, '', ''].join('\r\n');
+save('http', [
+  head('GET /v1/docs/a%20b?format=text&at=2026-01-01T00%3A00%3A00Z&x=+ HTTP/1.1', 'Host: x', 'Accept: text/html;q=0.5, */*', 'If-None-Match: "1-0f"'),
+  head('POST /v1/docs/a/ops?user=%F0%9F%98%80 HTTP/1.1', 'host:x', 'Content-Type: application/json', 'Content-Length: 12', 'Expect: 100-continue') + '{"op":[]}   ',
+  head('GET /v1/docs/a/ws?user=b HTTP/1.1', 'Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='),
+  head('GET /v1/docs/a/stream HTTP/1.1', 'Host: x', 'Last-Event-ID: 7-00ff', 'Origin: https://a.example', 'X-Forwarded-For: 10.0.0.1, 10.0.0.2', 'Connection: close, x'),
+  head('OPTIONS /v1/docs/a HTTP/1.0', 'Access-Control-Request-Method: PUT'),
+  head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 5', 'Content-Length: 5'), head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: +5'),
+  head('PUT / HTTP/1.1', 'Host: x', 'Transfer-Encoding: chunked', 'Content-Length: 5'), head('PUT / HTTP/1.1', 'Host: x', 'Host: y'),
+  head('GET / HTTP/1.1', 'Host: x', ' folded: 1'), head('GET / HTTP/1.1', 'Host : x'), head('GET / HTTP/1.1', 'Host: x\ny: z'), head('GET /%00 HTTP/1.1', 'Host: x'),
+  head('GET http://x/ HTTP/1.1', 'Host: x'), head('GET  / HTTP/1.1', 'Host: x'), head('GET /%zz?%1 HTTP/1.1', 'Host: x'), 'GET / HTTP/1.1\r\nHost: x\r\n', '\r\n\r\n',
 ]);
 
 // Anchors as core/anchor_codec.c writes them but for the checksum, followed by decisions for the changes that move them.
