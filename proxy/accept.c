@@ -70,7 +70,8 @@ take_token(Accept *accept)
 int64_t
 accept_reserve(const Config *config, int64_t limit)
 {
-	int64_t reserve = RESERVE + config->lanes + config->retry_lanes + config->readers;
+	int64_t reserve = RESERVE + config->lanes + config->retry_lanes + config->readers + config->rest_readers +
+					  config->rest_writers;
 
 	return reserve < limit / 2 ? reserve : limit / 2;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "pg_hosts.h"
 #include "redis_address.h"
 #include "tls.h"
 
@@ -243,6 +244,14 @@ validate(void *values)
 		fprintf(stderr, "collab-proxy: trusted_proxies is not valid: %s\n", problem);
 		good = false;
 	}
+	/* without libpq's own words: they may quote a part of a password */
+	if (!pg_hosts_valid(config->database))
+	{
+		fprintf(stderr,
+				"collab-proxy: database is not a connection string of libpq, like `host=db1 dbname=collab "
+				"user=collab_proxy`; a value with spaces stands in single quotes\n");
+		good = false;
+	}
 	good &= validate_redis(config);
 	good &= validate_tls(config);
 	if (!log_parse_level(config->log_level, &level))
@@ -266,7 +275,7 @@ validate(void *values)
 static const SettingsTable table = {
 	.program = "collab-proxy",
 	.purpose = "WebSocket proxy of the collab extension",
-	.exit_codes = "0 ended by SIGTERM, 1 internal error, 2 configuration, 3 cannot listen",
+	.exit_codes = "0 ended by SIGTERM, 1 internal error, 2 configuration, 3 cannot listen, 70 out of memory",
 	.env_prefix = "COLLAB_",
 	.env_foreign = "COLLAB_ARCHIVER_",
 	.settings = settings,

@@ -57,7 +57,7 @@ complain(ExchangePg *self, const PgResult *result)
 			 log_quote(quoted, sizeof(quoted), pg_message(result)),
 			 strcmp(self->complaint, NOT_READY) == 0
 				 ? "add collab to shared_preload_libraries"
-				 : "ALTER EXTENSION collab UPDATE, then run deploy/roles.sql");
+				 : "CREATE EXTENSION collab or ALTER EXTENSION collab UPDATE, then run deploy/roles.sql");
 }
 
 /* ---- receiving ---- */

@@ -82,7 +82,7 @@
 		"Clients that did not read fast enough, by what was done about it.")                                              \
 	ROW(SLOW_RESYNC, COUNTER, "collab_slow_consumers_total", "action=\"resync\"", NULL)                                   \
 	ROW(RESYNC_OT002, COUNTER, "collab_resyncs_total", "reason=\"OT002\"",                                                \
-		"Clients that had to begin anew: their history was deleted (OT002) or is another (OT010), the documents's "       \
+		"Clients that had to begin anew: their history was deleted (OT002) or is another (OT010), the document's "        \
 		"history changed under them, they read too slowly for what there was to read.")                                   \
 	ROW(RESYNC_OT010, COUNTER, "collab_resyncs_total", "reason=\"OT010\"", NULL)                                          \
 	ROW(RESYNC_HISTORY, COUNTER, "collab_resyncs_total", "reason=\"history\"", NULL)                                      \

@@ -24,6 +24,22 @@ take(char **out, int *count, const char *value)
 		*count = count_items(value);
 }
 
+bool
+pg_hosts_valid(const char *conninfo)
+{
+	PQconninfoOption *options;
+	bool			  valid;
+
+	/* what libpq takes for a database name */
+	if (strchr(conninfo, '=') == NULL && strncmp(conninfo, "postgresql://", 13) != 0 &&
+		strncmp(conninfo, "postgres://", 11) != 0)
+		return true;
+	options = PQconninfoParse(conninfo, NULL);
+	valid = options != NULL;
+	PQconninfoFree(options);
+	return valid;
+}
+
 void
 pg_hosts_init(PgHosts *hosts, const char *conninfo)
 {

@@ -16,6 +16,8 @@ typedef struct PgHosts
 	char *port;
 } PgHosts;
 
+/* Whether libpq can read it: known keywords, quotes that end. A bare database name is valid. */
+bool pg_hosts_valid(const char *conninfo);
 void pg_hosts_init(PgHosts *hosts, const char *conninfo);
 void pg_hosts_free(PgHosts *hosts);
 /* `list` with its item number `first` in front, round about; of a single item that item. The caller frees it. */

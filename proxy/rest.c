@@ -224,6 +224,7 @@ check_media(HttpCall *call)
 	const char *type = call->fields[HTTP_CONTENT_TYPE];
 	const char *encoding = call->fields[HTTP_CONTENT_ENCODING];
 	const char *charset;
+	char		known[128] = "";
 
 	if (call->route->takes[0] == NULL)
 	{
@@ -249,7 +250,10 @@ check_media(HttpCall *call)
 		if (is_type(type, call->route->takes[i]))
 			return true;
 	}
-	problem(call, 415, NULL, "the body has to be %s", call->route->takes[0]);
+	for (int i = 0; i < 3 && call->route->takes[i] != NULL; i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? " or " : "",
+				 call->route->takes[i]);
+	problem(call, 415, NULL, "the field Content-Type has to say what the body is: %s", known);
 	return false;
 }
 

@@ -212,8 +212,8 @@ raise_descriptor_limit(const Config *config)
 	if (limit.rlim_cur != RLIM_INFINITY &&
 		(int64_t) limit.rlim_cur - accept_reserve(config, (int64_t) limit.rlim_cur) < config->max_connections)
 		log_line(LOG_WARNING, "max_connections is more than the process may open",
-				 "max_connections=%lld open_files=%llu", (long long) config->max_connections,
-				 (unsigned long long) limit.rlim_cur);
+				 "max_connections=%lld open_files=%llu advice=\"raise the open-file limit\"",
+				 (long long) config->max_connections, (unsigned long long) limit.rlim_cur);
 }
 
 static void

@@ -134,3 +134,20 @@ test('redis_url: what it may be, and never a word of the password', () =>
 	assert.equal(run(['--auth=none', '--redis-prefix', 'x'.repeat(65), '--check-config']).code, 2);
 	assert.equal(run(['--auth=none', '--redis-prefix', 'x'.repeat(64), '--check-config']).code, 0);
 });
+
+test('database: what libpq can read, and never a word of the password', () =>
+{
+	const good = ['', 'collab', 'host=a,b dbname=collab user=collab_proxy target_session_attrs=read-write', "host=a password='hun ter2'",
+		'postgresql://collab_proxy:hunter2@db1,db2/collab?target_session_attrs=read-write', 'postgres:///collab'];
+	const bad = ['host=a bogus=1', 'host=a password=very hunter2', "host=a password='hunter2", 'host=a password=very hunter2=1',
+		'postgres://collab_proxy:hunter2@db1/collab?bogus=1', 'postgresql://[::1/collab'];
+	for (const database of good)
+		assert.equal(run(['--auth=none', '--check-config'], { COLLAB_DATABASE: database }).code, 0, database);
+	for (const database of bad)
+	{
+		const result = run(['--auth=none', '--check-config'], { COLLAB_DATABASE: database });
+		assert.equal(result.code, 2, database);
+		assert.match(result.err, /database is not a connection string/);
+		assert.doesNotMatch(result.out + result.err, /hunter2|very/);
+	}
+});
