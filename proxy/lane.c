@@ -246,7 +246,7 @@ on_committed(const PgResult *result, int row, Message *message)
 	if (message->caller != NULL)
 		message->caller->committed(message->caller_ctx, event.version, event.event, false);
 	if (message->life == message->room->life)
-		room_committed(message->room, &event);
+		room_committed(message->room, &event, message->sent_at);
 	else
 		room_want(message->room, event.version); /* perhaps of another history */
 }
@@ -546,6 +546,7 @@ pump(Lane *lane)
 		{
 			metrics_observe(HISTOGRAM_OP_WAIT, batch->sent - batch->messages[i]->arrived, 1);
 			batch->messages[i]->life = batch->messages[i]->room->life;
+			batch->messages[i]->sent_at = batch->messages[i]->room->version;
 			if (!lane->waits)
 				room_sent(batch->messages[i]->room);
 		}

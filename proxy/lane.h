@@ -38,6 +38,7 @@ typedef struct Message
 	size_t			  bytes;	  /* of data */
 	uint64_t		  arrived;	  /* by proxy_clock() */
 	uint32_t		  life;		  /* of the room when it was sent last */
+	int64_t			  sent_at;	  /* its version then */
 	int64_t			  committed;  /* last version so far, 0: none */
 	int				  lost;		  /* connections that ended while it was in flight */
 	bool			  to_retry;	  /* answered `retry` in the batch at hand */

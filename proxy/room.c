@@ -438,10 +438,16 @@ room_answered(Room *room)
 		room_want_soon(room, room->target);
 }
 
+/* What is committed comes after all that was known when it was sent, or the database has lost some of that and grown again. */
 void
-room_committed(Room *room, const WireEvent *event)
+room_committed(Room *room, const WireEvent *event, int64_t sent_at)
 {
-	if (room->version >= 0 && event->version == room->version + 1)
+	if (event->version <= sent_at)
+	{
+		history_changed(room);
+		room_want(room, event->version);
+	}
+	else if (room->version >= 0 && event->version == room->version + 1)
 	{
 		uint64_t previous = room->event;
 

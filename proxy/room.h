@@ -107,8 +107,8 @@ void room_age(Room *room);
 /* Bytes that the recent events of all rooms hold. */
 size_t room_ring_memory(void);
 
-/* Committed by this proxy. A version that is not the next one starts a fetch of what lies between. */
-void room_committed(Room *room, const WireEvent *event);
+/* Committed by this proxy; sent_at: the room's version when it was sent. If it is not the next one, what lies between is fetched. */
+void room_committed(Room *room, const WireEvent *event, int64_t sent_at);
 /* Read from the database. */
 void room_fetched(Room *room, const WireEvent *event);
 /* The next version, from whatever source; nothing is checked. */
