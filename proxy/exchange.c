@@ -230,7 +230,8 @@ exchange_leave_room(Room *room, const Client *client)
 	/* of the first one the others may know although none of them has answered yet */
 	if (!is_alone(exchange) && (room->present == 0 || room->remote_count > 0))
 		put(exchange, room, &record);
-	if (room->present == 0)
+	/* who is left may see those elsewhere already, and is about to take the place */
+	if (room->present == 0 && room->member_count == 0)
 		exchange_forget(room);
 }
 

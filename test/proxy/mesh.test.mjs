@@ -173,6 +173,25 @@ test('a proxy that drains takes its people along, one that is killed within ten 
 	killed.exited = true; /* its log is looked at, its exit code is not */
 });
 
+test('when the only one who is shown leaves, the others still see those elsewhere, and see them leave', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const few = await stand.another({ ...SMALL, admin_port: await freePort(), max_presence: 1 });
+	await eventually(async () => await peers(few) >= 3);
+	const alice = await join_(id, 'alice', 1, few);
+	await sees(alice, 'alice');
+	const bob = await join_(id, 'bob', 2, few);
+	const carol = await join_(id, 'carol', 3, proxies[0]);
+	await sees(bob, 'alice', 'carol');
+	await sees(carol, 'alice', 'carol');
+	alice.ws.terminate();
+	await sees(bob, 'bob', 'carol');
+	await sees(carol, 'bob', 'carol');
+	carol.ws.terminate();
+	await sees(bob, 'bob');
+	assert.equal((await few.stop()).code, 0);
+});
+
 test('batches that were missed are made up for', { timeout: 60000 }, async () =>
 {
 	const id = stand.document();
