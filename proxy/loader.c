@@ -575,8 +575,9 @@ on_error(Load *load, const PgResult *result)
 
 	metrics_add(METRIC_DB_ERRORS, 1);
 	if (strcmp(sqlstate, "OT004") != 0)
-		log_line(LOG_WARNING, "an open failed", "doc=%s code=%s text=%s", load->room->doc_id, sqlstate,
-				 log_quote(quoted, sizeof(quoted), pg_message(result)));
+		log_line(LOG_WARNING, "an open failed", "doc=%s code=%s text=%s%s", load->room->doc_id, sqlstate,
+				 log_quote(quoted, sizeof(quoted), pg_message(result)),
+				 strcmp(sqlstate, "42501") == 0 ? " advice=\"run deploy/roles.sql in this database\"" : "");
 	list_each_safe(node, after, &load->requests)
 	{
 		OpenRequest *request = container_of(node, OpenRequest, node);
