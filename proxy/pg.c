@@ -638,6 +638,21 @@ send_ping(Pg *pg)
 		mark_broken(pg, NULL);
 }
 
+/* What nothing came from for so long is dead, also where nobody has noticed because nothing is asked. */
+static void
+leave_silent(void)
+{
+	List *node;
+
+	list_each(node, &all)
+	{
+		Pg *pg = container_of(node, Pg, peer);
+
+		if (pg->state == PG_UP)
+			mark_broken(pg, "its server gave no sign of life on any connection");
+	}
+}
+
 /*
  * A server that is frozen, or behind something that swallows what is sent, keeps its connections. It is given up when an answer
  * is owed here and for answer_timeout_ms nothing came on any connection: a statement may take its time (a commit
@@ -654,6 +669,8 @@ look(Pg *pg)
 	/* of the one that asks, nobody asks; what it is sent to do is never long */
 	if (pg->silent >= LOOKS || (pg->setup->pings && is_overdue(pg, 2)))
 	{
+		if (pg->silent >= LOOKS)
+			leave_silent();
 		snprintf(reason, sizeof(reason), "no sign of life for %lld ms",
 				 (long long) pg->setup->answer_timeout_ms);
 		drop(pg, "lost the database", reason);
