@@ -91,6 +91,8 @@ bus_advanced(Room *room)
 			drop_known(room, early);
 			continue;
 		}
+		if (early->own && room->doubted)
+			break;
 		if (early->own || (previous != 0 && early->previous == previous))
 		{
 			room_append(room, &early->event);

@@ -68,13 +68,23 @@ enum
 	COLUMN_DETAIL
 };
 
+/* What it commits says nothing of what came before it, and that may be less than it was. */
 static void
 on_up(void *ctx)
+{
+	const Lane *lane = ctx;
+	List	   *node;
+
+	list_each(node, rooms_all(lane->lanes->proxy->rooms)) room_doubt(container_of(node, Room, all));
+}
+
+static void
+on_down(void *ctx)
 {
 	(void) ctx;
 }
 
-static const PgHooks hooks = {on_up, on_up, NULL};
+static const PgHooks hooks = {on_up, on_down, NULL};
 
 /* ---- messages ---- */
 

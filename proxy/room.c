@@ -345,6 +345,7 @@ reset(Room *room)
 	room->event = 0;
 	room->target = 0;
 	room->life++;
+	room->doubted = false;
 	bus_reset(room);
 }
 
@@ -447,7 +448,7 @@ room_committed(Room *room, const WireEvent *event, int64_t sent_at)
 		history_changed(room);
 		room_want(room, event->version);
 	}
-	else if (room->version >= 0 && event->version == room->version + 1)
+	else if (room->version >= 0 && !room->doubted && event->version == room->version + 1)
 	{
 		uint64_t previous = room->event;
 
@@ -458,8 +459,21 @@ room_committed(Room *room, const WireEvent *event, int64_t sent_at)
 	else if (event->version > room->version)
 	{
 		bus_committed_early(room, event);
-		room_want_soon(room, event->version);
+		if (room->doubted)
+			room_want(room, event->version);
+		else
+			room_want_soon(room, event->version);
 	}
+}
+
+void
+room_doubt(Room *room)
+{
+	if (room->version < 0)
+		return;
+	room->life++;
+	room->doubted = true;
+	listener_check(room->proxy->listener, room);
 }
 
 void
@@ -491,6 +505,15 @@ room_learn(Room *room, int64_t version, uint64_t event)
 		room->event = event;
 }
 
+/* The database has the version, and as far as is known here it is the same. */
+static void
+confirm(Room *room, int64_t version, uint64_t event)
+{
+	room_learn(room, version, event);
+	if (version == room->version)
+		room->doubted = false;
+}
+
 void
 room_fetched(Room *room, const WireEvent *event)
 {
@@ -505,7 +528,7 @@ room_fetched(Room *room, const WireEvent *event)
 	else if (event->version > room->version || contradicts(room, event->version, event->event, 0))
 		history_changed(room);
 	else
-		room_learn(room, event->version, event->event);
+		confirm(room, event->version, event->event);
 }
 
 bool
@@ -541,7 +564,7 @@ room_check(Room *room, int64_t version, uint64_t event, int64_t sent_at)
 		history_changed(room);
 		return;
 	}
-	room_learn(room, version, event);
+	confirm(room, version, event);
 	room_want(room, version);
 }
 

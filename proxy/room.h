@@ -40,7 +40,8 @@ struct Room
 	uint64_t	ring_end;
 	int64_t		ring_old; /* up to this version they have been here for ring_ms */
 	int64_t		slowest;  /* no member's position is lower */
-	uint32_t	life; /* counts how often all of it was forgotten: older answers are about another history */
+	uint32_t life; /* counts how often all of it was forgotten or doubted: older answers are about another history */
+	bool doubted; /* the database was away: it may have come back without the last versions */
 
 	List members;
 	int	 member_count;
@@ -109,6 +110,8 @@ size_t room_ring_memory(void);
 
 /* Committed by this proxy; sent_at: the room's version when it was sent. If it is not the next one, what lies between is fetched. */
 void room_committed(Room *room, const WireEvent *event, int64_t sent_at);
+/* The database was away. Nothing is put behind what is known here before it has shown that it has that, too. */
+void room_doubt(Room *room);
 /* Read from the database. */
 void room_fetched(Room *room, const WireEvent *event);
 /* The next version, from whatever source; nothing is checked. */

@@ -325,6 +325,31 @@ test('a history that lost its tail and has grown again before anybody looked: ev
 	assert.ok(versions.every((version) => version <= acks.at(-1).version), 'nothing of the new history behind the old one');
 });
 
+test('a history that lost its tail, and others have filled its place exactly: everybody opens again', { timeout: 60000 }, async () =>
+{
+	const id = stand.document();
+	const proxy = await stand.another({ lanes: 1, retry_lanes: 1, readers: 1, heads_check_ms: 3600000 });
+	const [alice, bob] = [await stand.socket(id, 'alice', { site: 1 }, { proxy }), await stand.socket(id, 'bob', { site: 2 }, { proxy })];
+	const late = await stand.socket(id, 'late', { site: 11 }, { proxy });
+	const acks = [alice];
+	for (let clock = 1; clock <= 5; clock++)
+	{
+		alice.send({ ...insert(alice, clock, 'x'), base_version: acks.at(-1).version, base_event: acks.at(-1).event });
+		acks.push(await alice.next('ack'));
+	}
+	/* in one go: the new server never was in any other state */
+	stand.sql(`BEGIN; LOCK TABLE collab.events; ALTER TABLE collab.events DISABLE TRIGGER ALL;
+		DELETE FROM collab.events WHERE doc = ${key(id)} AND version > ${alice.version + 3}; ALTER TABLE collab.events ENABLE TRIGGER ALL;
+		SELECT collab.insert_text('${id}', 0, 'a'); SELECT collab.insert_text('${id}', 0, 'b');
+		SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'collab-proxy' AND query LIKE '%submit_batch%'; COMMIT`);
+	late.send(insert(late, 1, 'y', { base_version: acks[3].version, base_event: acks[3].event }));
+	await eventually(() => stand.text(id).length === 6, { what: 'it is committed, one version beyond the lost tail' });
+	assert.equal((await bob.closing()).code, 4409);
+	assert.equal((await late.closing()).code, 4409);
+	const versions = bob.messages.filter((m) => m.type === 'events').flatMap((m) => m.events).map((e) => e.version);
+	assert.ok(versions.every((version) => version <= acks.at(-1).version), 'nothing of the new history behind the old one');
+});
+
 test('a history that went another way at the same version', { timeout: 60000 }, async () =>
 {
 	const id = stand.document();
