@@ -621,6 +621,12 @@ on_cached(void *ctx, const CacheSnapshot *snapshot)
 	buf_clear(out);
 	wire_snapshot(out, snapshot->version, snapshot->event, 0, NULL, snapshot->content, snapshot->bytes);
 	frame = frame_create(out, false);
+	/* those that lie here for what is not asked yet must not be what it waits for */
+	if (frame_uncounted_bytes() > (size_t) load->loader->proxy->config.max_answer_bytes)
+	{
+		frame_unref(frame);
+		return;
+	}
 	if (room_knows(room, snapshot->version, snapshot->event))
 	{
 		answers_keep(load->loader->answers, room, -1, snapshot->version, frame);

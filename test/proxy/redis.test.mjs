@@ -231,6 +231,23 @@ test('a proxy that opens a document finds the snapshot and the last operations i
 		assert.ok(--attempts > 0);
 });
 
+test('snapshots in Redis, together larger than what may wait to be read: every document opens', { timeout: 60000 }, async () =>
+{
+	const ids = Array.from({ length: 12 }, (_, i) => stand.document({ ops: [{ insert: String.fromCharCode(97 + i).repeat(300000) }] }));
+	for (const id of ids)
+	{
+		(await stand.socket(id, 'writer', { site: 1 })).ws.close();
+		await eventually(() => redis.command('EXISTS', `doc:${id}:snapshot`));
+	}
+	const proxy = await stand.another(await settings({ max_answer_bytes: 1048576 }));
+	await up([proxy]);
+	const sockets = await Promise.all(ids.map((id) => stand.socket(id, 'reader', null, { proxy, beats: true })));
+	await Promise.all(sockets.map((socket, i) => socket.open({ site: 2 + i })));
+	for (const [i, socket] of sockets.entries())
+		assert.equal(socket.messages.find(({ type }) => type === 'snapshot').content.ops[0].insert, String.fromCharCode(97 + i).repeat(300000));
+	await proxy.stop();
+});
+
 test('an answer that nobody waits for any more does not move the room of somebody else', { timeout: 60000 }, async (t) =>
 {
 	/* of the answer, the room could not keep all that he lacks who is in it */
