@@ -1,6 +1,6 @@
 /*
- * Requests that two readers could understand in two ways: refused, one answer at most, and the connection ends. Straight at the proxy; the
- * balancers' own tests are in test/deploy. What comes after a WebSocket handshake is no request any more, so a handshake is held
+ * Requests that two readers could understand in two ways: refused, one answer at most, and the connection ends. Straight at the proxy;
+ * test/e2e/smuggling.test.mjs goes through the balancers. What comes after a WebSocket handshake is no request any more, so a handshake is held
  * to the same rules.
  */
 import assert from 'node:assert/strict';
