@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { get } from 'node:https';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { CollabClient, Delta } from '../../client/src/index.js';
@@ -87,8 +88,37 @@ async function settle(clients, prefix, typed)
 
 const tls = (balancer, version) => spawnSync('openssl', ['s_client', '-connect', `127.0.0.1:${balancer.port}`, version], { input: '', encoding: 'utf8', timeout: 10000 });
 
+/* A follower of a document over HTTP; `text` is what came. */
+function follow(balancer, id)
+{
+	const follower = { text: '' };
+	follower.request = get(`${balancer.https}/v1/docs/${id}/stream?user=reader`, { ca: balancer.certificate, agent: false }, (response) =>
+	{
+		follower.status = response.statusCode;
+		response.setEncoding('utf8').on('data', (chunk) => { follower.text += chunk; }).on('error', () => {});
+	}).on('error', () => {});
+	return follower;
+}
+
 for (const kind of ['haproxy', 'nginx'])
 {
+	test(`${kind}: a stream of events passes as it comes`, { timeout: 60000 }, async () =>
+	{
+		const balancer = await Balancer.start(kind, proxies.map((proxy) => proxy.config.listen_port));
+		const id = `${kind}-stream`;
+		stack.createDocument(id);
+		const follower = follow(balancer, id);
+		await eventually(() => follower.text.includes('"type":"snapshot"'), { what: 'the document comes' });
+		for (const word of ['first', 'second'])
+		{
+			stack.sql(`SELECT collab.insert_text('${id}', 0, '${word}')`);
+			await eventually(() => new RegExp(`^id: .*\\ndata: .*"insert":"${word}"`, 'm').test(follower.text), { what: `${word} comes while the stream is open` });
+		}
+		assert.equal(follower.status, 200);
+		follower.request.destroy();
+		await balancer.stop();
+	});
+
 	test(`${kind}: TLS 1.3 only, WebSocket and plain HTTP only`, { timeout: 60000 }, async () =>
 	{
 		const balancer = await Balancer.start(kind, proxies.map((proxy) => proxy.config.listen_port));
