@@ -244,13 +244,13 @@ on_rested(WheelTimer *timer)
 }
 
 static Query *
-take_rooms(Listener *listener, List *list, size_t node_offset)
+take_rooms(Listener *listener, List *list, size_t node_offset, int most)
 {
 	Query *query = util_alloc(sizeof(*query) + MAX_ROOMS * sizeof(query->rooms[0]));
 
 	query->listener = listener;
 	query->count = 0;
-	while (query->count < MAX_ROOMS && !list_empty(list))
+	while (query->count < most && !list_empty(list))
 	{
 		Room *room = (Room *) (void *) ((char *) list->next - node_offset);
 
@@ -356,8 +356,9 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 		if (outcome == PG_ROWS && room->life == room->fetch_life && room->version <= room->fetched_from &&
 			room->target > room->version)
 			room->target = room->version;
-		/* an error would repeat at once: it is left to the next comparison */
-		if (outcome != PG_ERROR)
+		/* one room may have spoilt it for the others: each tries alone. Its own error would repeat: that is left to the next comparison */
+		room->fetch_alone = outcome == PG_ERROR && query->count > 1;
+		if (outcome != PG_ERROR || room->fetch_alone)
 			room_want(room, room->target);
 	}
 	turn_over(listener, &listener->fetching, found);
@@ -366,12 +367,29 @@ on_events(void *ctx, PgOutcome outcome, const PgResult *result)
 	free_query(query);
 }
 
+/* How many of the list go into one query: those in front of one that tries alone, or that. */
+static int
+fetch_together(const List *list)
+{
+	int	  count = 0;
+	List *node;
+
+	list_each(node, list)
+	{
+		if (count == MAX_ROOMS || container_of(node, Room, fetch)->fetch_alone)
+			return count > 0 ? count : 1;
+		count++;
+	}
+	return count;
+}
+
 /* From one version below the one that is known: its own event comes along, and proves that it is the same history. */
 static void
 send_fetch(Listener *listener)
 {
 	PgParams *params = &listener->params;
-	Query	 *query = take_rooms(listener, &listener->fetch, offsetof(Room, fetch));
+	Query	 *query =
+		take_rooms(listener, &listener->fetch, offsetof(Room, fetch), fetch_together(&listener->fetch));
 
 	if (query->count == 0)
 	{
@@ -436,7 +454,7 @@ static void
 send_check(Listener *listener)
 {
 	PgParams *params = &listener->params;
-	Query	 *query = take_rooms(listener, &listener->check, offsetof(Room, check));
+	Query	 *query = take_rooms(listener, &listener->check, offsetof(Room, check), MAX_ROOMS);
 
 	if (query->count == 0)
 	{

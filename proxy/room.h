@@ -64,6 +64,7 @@ struct Room
 	int		 busy;	 /* batches under way whose answer will bring the next versions: hints wait for it */
 	List	 fetch;	 /* in the listener's list */
 	bool	 fetching;
+	bool	 fetch_alone;  /* the last query failed, perhaps because of others */
 	uint32_t fetch_life;   /* when the query was sent */
 	int64_t	 fetched_from; /* the version before the last fetch */
 

@@ -361,6 +361,21 @@ test('a history that went another way at the same version', { timeout: 60000 }, 
 	assert.equal((await alice.closing()).code, 4409);
 });
 
+test('a damaged document keeps nothing from the others', { timeout: 60000 }, async () =>
+{
+	const [damaged, ...others] = [stand.document(), stand.document(), stand.document()];
+	const alice = await stand.socket(damaged, 'alice', { site: 1 });
+	const sockets = await Promise.all(others.map((id, i) => stand.socket(id, 'bob', { site: 2 + i })));
+	/* one commit: the proxy hears of all of them together, and asks for all of them together */
+	stand.sql(`BEGIN; SELECT collab.insert_text('${damaged}', 0, 'a'); SELECT collab.insert_text('${damaged}', 0, 'b');
+		${others.map((id) => `SELECT collab.insert_text('${id}', 0, 'c');`).join(' ')} LOCK TABLE collab.events; ALTER TABLE collab.events DISABLE TRIGGER ALL;
+		DELETE FROM collab.events WHERE doc = ${key(damaged)} AND version = ${alice.version + 1}; ALTER TABLE collab.events ENABLE TRIGGER ALL; COMMIT`);
+	for (const socket of sockets)
+		assert.equal((await socket.next('events')).events[0].op.ops[0].insert, 'c');
+	assert.equal(alice.closed, null);
+	assert.ok(!alice.messages.some(({ type }) => type === 'events'));
+});
+
 test('history is deleted faster than the proxy follows: everybody opens again, and nothing pending is lost or doubled', { timeout: 60000 }, async () =>
 {
 	const id = stand.document();
