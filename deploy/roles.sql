@@ -102,7 +102,9 @@ GRANT EXECUTE ON FUNCTION
 	collab.heads(bigint[]),
 	collab.bus_key(),
 	collab.presence_send(bigint, bytea),
-	collab.presence_receive(bigint, bigint, integer)
+	collab.presence_receive(bigint, bigint, integer),
+	collab.transform_times(),
+	collab.metrics()
 TO collab_proxy;
 
 -- What the proxy answers over HTTP, for whom it names.

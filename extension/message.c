@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -14,6 +15,7 @@
 #include "pg_alloc.h"
 #include "read.h"
 #include "rebase.h"
+#include "transform_times.h"
 
 /*
  * A lone piece over this many events is transformed step by step; the editable form pays from there
@@ -363,6 +365,25 @@ carry_tail(Carrier *carrier, const Tail *tail)
 	return true;
 }
 
+/* From the base to the head. What is made at the head has no way to go, and no time is counted for it. */
+static bool
+carry_all(Carrier *carrier, const Tail *tail)
+{
+	int64	   base_version = carrier->message->base_version;
+	instr_time began;
+	instr_time took;
+	bool	   good;
+
+	if (base_version == tail->version)
+		return true;
+	INSTR_TIME_SET_CURRENT(began);
+	good = (base_version + 1 >= tail->first || carry_stored(carrier, tail)) && carry_tail(carrier, tail);
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	transform_times_add(INSTR_TIME_GET_MICROSEC(took));
+	return good;
+}
+
 /* ---- at the head ---- */
 
 /*
@@ -547,8 +568,7 @@ apply_from(Message *message, Tail *tail, const StoredEvent *base_event)
 	status = carrier_begin(&carrier, message, tail->version - message->base_version);
 	if (carrier_failed(&carrier, status, &err))
 		return;
-	if ((message->base_version + 1 >= tail->first || carry_stored(&carrier, tail)) &&
-		carry_tail(&carrier, tail))
+	if (carry_all(&carrier, tail))
 		accept_pieces(&carrier, tail);
 }
 

@@ -220,6 +220,27 @@ quarantine_succeeded(const char *duty, int64 doc)
 	forget(duty, doc);
 }
 
+int64
+quarantine_count(void)
+{
+	static const Oid types[] = {INT4OID};
+	Datum			 values[1];
+	OwnerSql		 sql;
+	int64			 count;
+	bool			 isnull;
+
+	if (guc_quarantine_after == 0)
+		return 0;
+	values[0] = Int32GetDatum(guc_quarantine_after);
+	owner_sql_begin(&sql);
+	(void) owner_sql_execute(
+		"SELECT pg_catalog.count(DISTINCT doc) FROM collab.quarantine WHERE failures OPERATOR(pg_catalog.>=) $1",
+		lengthof(types), types, values, NULL, true, SPI_OK_SELECT);
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	owner_sql_end(&sql);
+	return count;
+}
+
 /* ---- SQL ---- */
 
 /* release_document(doc_id): may be tried again. Returns how many duties had failed on it. */

@@ -24,4 +24,7 @@ extern bool quarantine_postpones(const char *duty, int64 doc);
 /* The duty did its work on the document. In its transaction. */
 extern void quarantine_succeeded(const char *duty, int64 doc);
 
+/* How many documents are left out, as the table says. In a transaction with a snapshot. */
+extern int64 quarantine_count(void);
+
 #endif

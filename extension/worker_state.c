@@ -110,6 +110,24 @@ worker_state_failed(const char *message)
 	leave();
 }
 
+/* ---- for others ---- */
+
+bool
+worker_state_read(WorkerState *out, int *backlog)
+{
+	int slot = slots_mine();
+	int waiting;
+
+	if (slot < 0)
+		return false;
+	LWLockAcquire(slot_memory->slots[slot].lock, LW_SHARED);
+	*out = slot_memory->slots[slot].worker;
+	LWLockRelease(slot_memory->slots[slot].lock);
+	waiting = dirty_count(slot);
+	*backlog = waiting < 0 ? -1 : out->backlog + waiting;
+	return true;
+}
+
 /* ---- SQL ---- */
 
 #define STATE_COLUMNS 12
@@ -123,19 +141,13 @@ worker_state(PG_FUNCTION_ARGS)
 	WorkerState state;
 	Datum		values[STATE_COLUMNS] = {0};
 	bool		nulls[STATE_COLUMNS];
-	int			slot = slots_mine();
-	int			waiting = 0;
+	int			backlog;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	memset(nulls, true, sizeof(nulls));
-	if (slot < 0)
+	if (!worker_state_read(&state, &backlog))
 		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-
-	LWLockAcquire(slot_memory->slots[slot].lock, LW_SHARED);
-	state = slot_memory->slots[slot].worker;
-	LWLockRelease(slot_memory->slots[slot].lock);
-	waiting = dirty_count(slot);
 
 	memset(nulls, false, sizeof(nulls));
 	values[0] = TimestampTzGetDatum(state.started_at);
@@ -145,8 +157,8 @@ worker_state(PG_FUNCTION_ARGS)
 	nulls[2] = state.duty[0] == '\0';
 	values[3] = Int64GetDatum(state.doc);
 	nulls[3] = state.doc == 0;
-	values[4] = Int32GetDatum(state.backlog + waiting);
-	nulls[4] = waiting < 0;
+	values[4] = Int32GetDatum(backlog);
+	nulls[4] = backlog < 0;
 	values[5] = BoolGetDatum(state.looking);
 	values[6] = Int64GetDatum(state.starts);
 	values[7] = Int64GetDatum(state.snapshots);

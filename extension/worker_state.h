@@ -35,4 +35,7 @@ extern void worker_state_snapshot(void);
 extern void worker_state_text(void);
 extern void worker_state_failed(const char *message);
 
+/* Of this database; backlog: of the worker and in front of it, -1: unknown. False: nobody can see it. */
+extern bool worker_state_read(WorkerState *out, int *backlog);
+
 #endif

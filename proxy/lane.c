@@ -8,6 +8,7 @@
 #include "listener.h"
 #include "log.h"
 #include "pg.h"
+#include "polls.h"
 #include "room.h"
 
 #define RETRY_MS 250
@@ -27,6 +28,8 @@ typedef struct Lane
 	int		 waiting_count;
 	int		 in_flight_count;
 	uint64_t answered; /* when a batch was committed last, ms of the loop's clock; 0: never */
+	bool	 untold;   /* batches were sent since the last question about their times */
+	Poll	 times;
 } Lane;
 
 struct Lanes
@@ -567,8 +570,11 @@ pump(Lane *lane)
 			continue;
 		}
 		metrics_add(METRIC_BATCHES, 1);
+		lane->untold = true;
 		lane->in_flight_count += batch->count;
 	}
+	if (lane->untold && poll_ask(&lane->times, lane->pg, proxy_now(lane->lanes->proxy)))
+		lane->untold = false;
 }
 
 void
@@ -594,6 +600,7 @@ create_lanes(Lanes *lanes, int count, bool waits)
 
 		lane->lanes = lanes;
 		lane->waits = waits;
+		lane->times.kind = &poll_transform_times;
 		list_init(&lane->waiting);
 		list_init(&lane->alone);
 		lane->setup.label = waits ? "retry" : "lane";

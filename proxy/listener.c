@@ -8,6 +8,7 @@
 #include "bus.h"
 #include "log.h"
 #include "pg.h"
+#include "polls.h"
 #include "room.h"
 
 #define MAX_ROOMS 1000 /* per query */
@@ -39,7 +40,8 @@ struct Listener
 	List	   check; /* Room.check */
 	Turn	   fetching;
 	Turn	   checking;
-	WheelTimer rested;			 /* ends a rest */
+	WheelTimer rested; /* ends a rest */
+	Poll	   numbers;
 	bool	   check_everything; /* at the end of the turn: one payload may say `*` thousands of times */
 };
 
@@ -482,6 +484,7 @@ listener_turn_end(Listener *listener)
 	listener->check_everything = false;
 	if (!pg_is_up(listener->pg))
 		return;
+	(void) poll_ask(&listener->numbers, listener->pg, proxy_now(listener->proxy));
 	if (!list_empty(&listener->fetch) && turn_free(listener, &listener->fetching))
 		send_fetch(listener);
 	if (pg_is_up(listener->pg) && !list_empty(&listener->check) && turn_free(listener, &listener->checking))
@@ -496,6 +499,7 @@ listener_create(Proxy *proxy)
 	Listener *listener = util_alloc_zero(sizeof(*listener));
 
 	listener->proxy = proxy;
+	listener->numbers.kind = &poll_database;
 	listener->setup.label = "listener";
 	listener->setup.conninfo = proxy->config.database;
 	listener->setup.statements = statements;

@@ -10,7 +10,10 @@ typedef enum MetricKind
 	COUNTER,
 	TOTAL,
 	LEVEL,
-	MICROS
+	MICROS,
+	DATABASE,
+	DATABASE_COUNTER,
+	DATABASE_MILLIONTHS
 } MetricKind;
 
 typedef struct NumberRow
@@ -38,9 +41,6 @@ static const HistogramRow histograms[] = {
 	METRICS_HISTOGRAMS(ROW)
 #undef ROW
 };
-
-const uint32_t metrics_bounds[METRICS_BOUNDS] = {
-	100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
 
 static MetricsBlock own;
 
@@ -104,6 +104,30 @@ print_levels(Buf *out, const NumberRow *row, int id, const MetricsSource *source
 	}
 }
 
+/* What one worker asked last is not older than what another did by more than a few seconds: the most of it counts. */
+static void
+print_database(Buf *out, const NumberRow *row, int id, const MetricsSource *sources, int count)
+{
+	uint64_t most = METRICS_UNKNOWN;
+
+	for (int i = 0; i < count; i++)
+	{
+		uint64_t value = load(&sources[i].block->numbers[id]);
+
+		if (value > most)
+			most = value;
+	}
+	if (most != METRICS_UNKNOWN)
+		metrics_line(out, row->name, row->labels,
+					 (double) (most - METRICS_KNOWN(0)) / (row->kind == DATABASE_MILLIONTHS ? 1e6 : 1));
+}
+
+static bool
+is_of_database(const NumberRow *row)
+{
+	return row->kind == DATABASE || row->kind == DATABASE_COUNTER || row->kind == DATABASE_MILLIONTHS;
+}
+
 static void
 print_number(Buf *out, int id, const MetricsSource *sources, int count, const MetricsBlock *retired)
 {
@@ -111,7 +135,13 @@ print_number(Buf *out, int id, const MetricsSource *sources, int count, const Me
 	uint64_t		 sum = row->kind == COUNTER ? load(&retired->numbers[id]) : 0;
 
 	if (row->help != NULL)
-		metrics_head(out, row->name, row->kind == COUNTER ? "counter" : "gauge", row->help);
+		metrics_head(out, row->name,
+					 row->kind == COUNTER || row->kind == DATABASE_COUNTER ? "counter" : "gauge", row->help);
+	if (is_of_database(row))
+	{
+		print_database(out, row, id, sources, count);
+		return;
+	}
 	if (row->kind == LEVEL || row->kind == MICROS)
 	{
 		print_levels(out, row, id, sources, count);
@@ -127,7 +157,7 @@ print_number(Buf *out, int id, const MetricsSource *sources, int count, const Me
 static void
 add_histogram(MetricsHistogram *into, const MetricsHistogram *from)
 {
-	for (int i = 0; i <= METRICS_BOUNDS; i++)
+	for (int i = 0; i < DURATION_BUCKETS; i++)
 		into->buckets[i] += load(&from->buckets[i]);
 	into->micros += load(&from->micros);
 }
@@ -145,13 +175,13 @@ print_histogram(Buf *out, int id, const MetricsSource *sources, int count, const
 		add_histogram(&sum, &sources[i].block->histograms[id]);
 	metrics_head(out, row->name, "histogram", row->help);
 	snprintf(name, sizeof(name), "%s_bucket", row->name);
-	for (int i = 0; i <= METRICS_BOUNDS; i++)
+	for (int i = 0; i < DURATION_BUCKETS; i++)
 	{
 		char labels[32] = "le=\"+Inf\"";
 
 		up_to += sum.buckets[i];
-		if (i < METRICS_BOUNDS)
-			snprintf(labels, sizeof(labels), "le=\"%g\"", (double) metrics_bounds[i] / 1e6);
+		if (i < DURATION_BOUNDS)
+			snprintf(labels, sizeof(labels), "le=\"%g\"", (double) duration_bounds[i] / 1e6);
 		metrics_line(out, name, labels, (double) up_to);
 	}
 	snprintf(name, sizeof(name), "%s_sum", row->name);

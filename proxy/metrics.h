@@ -3,6 +3,7 @@
 #define COLLAB_PROXY_METRICS_H
 
 #include "buf.h"
+#include "duration.h"
 #include "util.h"
 
 /* Of a route: 2xx, 3xx, 4xx and 5xx stand behind each other. */
@@ -20,6 +21,8 @@
  *	TOTAL	a level; summed over the workers that run
  *	LEVEL	a level; one line for each worker
  *	MICROS	a level in microseconds, shown in seconds; one line for each worker
+ *	DATABASE, DATABASE_COUNTER, DATABASE_MILLIONTHS
+ *			what the database says of itself, the same to all workers; shown once, where it is known (METRICS_KNOWN)
  */
 #define METRICS_NUMBERS(ROW)                                                                                              \
 	ROW(CONNECTIONS, LEVEL, "collab_connections", "", "WebSockets that are open.")                                        \
@@ -158,6 +161,18 @@
 		"Connections that were refused because the server is on a lower timeline than one seen before.")                  \
 	ROW(DB_ERRORS, COUNTER, "collab_db_errors_total", "",                                                                 \
 		"Statements that the database answered with an error.")                                                           \
+	ROW(EPOCH, LEVEL, "collab_epoch", "",                                                                                 \
+		"Timeline of the database that the worker uses: each promotion raises it.")                                       \
+	ROW(WORKER_BACKLOG, DATABASE, "collab_db_worker_backlog_documents", "",                                               \
+		"Documents that changed and that the database's background worker has not looked at.")                            \
+	ROW(WORKER_SNAPSHOTS, DATABASE_COUNTER, "collab_db_worker_snapshots_total", "",                                       \
+		"Snapshots that the background worker wrote since the database server started.")                                  \
+	ROW(WORKER_FAILURES, DATABASE_COUNTER, "collab_db_worker_failures_total", "",                                         \
+		"Errors of the background worker since the database server started.")                                             \
+	ROW(QUARANTINED, DATABASE, "collab_quarantined_documents", "",                                                        \
+		"Documents on which a duty of the background worker failed too often in a row, so that it leaves them out.")      \
+	ROW(NOTIFY_QUEUE, DATABASE_MILLIONTHS, "collab_notify_queue_ratio", "",                                               \
+		"How full the queue of notifications of the database server is, from 0 to 1.")                                    \
 	ROW(REDIS_UP, LEVEL, "collab_redis_up", "",                                                                           \
 		"1: both connections to Redis are up; 0: not, or redis_url is not set.")                                          \
 	ROW(REDIS_RECONNECTS, COUNTER, "collab_redis_reconnects_total", "",                                                   \
@@ -202,6 +217,9 @@
 		"From the arrival of an operation until a lane sends it to the database.")                               \
 	ROW(BATCH, "collab_batch_duration_seconds",                                                                  \
 		"From sending a batch until its answer: locks, transformation, insertion and flush, in the database.")   \
+	ROW(TRANSFORM, "collab_op_transform_duration_seconds",                                                       \
+		"What the database needed to carry an operation over what was committed after its base; those made at "  \
+		"the head are not counted.")                                                                             \
 	ROW(FANOUT, "collab_fanout_duration_seconds",                                                                \
 		"From the first event of a turn of the loop to the turn's last write, counted for each document in it.") \
 	ROW(OPEN, "collab_open_duration_seconds", "From an open until its answer is queued as a whole.")             \
@@ -226,12 +244,10 @@ typedef enum HistogramId
 		HISTOGRAM_COUNT
 } HistogramId;
 
-#define METRICS_BOUNDS 15 /* and one bucket for what is above the last */
-
 typedef struct MetricsHistogram
 {
-	uint64_t buckets[METRICS_BOUNDS + 1]; /* not cumulative */
-	uint64_t micros;					  /* the sum */
+	uint64_t buckets[DURATION_BUCKETS]; /* not cumulative */
+	uint64_t micros;					/* the sum */
 } MetricsHistogram;
 
 /*
@@ -246,9 +262,6 @@ typedef struct MetricsBlock
 
 /* Those of this process; in memory of its own until metrics_use(). */
 extern MetricsBlock *metrics;
-
-/* Upper bounds of the buckets, in microseconds. */
-extern const uint32_t metrics_bounds[METRICS_BOUNDS];
 
 static inline void
 metrics_store(uint64_t *number, uint64_t value)
@@ -268,17 +281,25 @@ metrics_set(MetricId id, uint64_t value)
 	metrics_store(&metrics->numbers[id], value);
 }
 
+/* Of what the database says: 0 is that nobody knows. */
+#define METRICS_UNKNOWN 0
+#define METRICS_KNOWN(value) ((uint64_t) (value) + 1)
+
+/* `times` values of one bucket, which make `micros` together. */
+static inline void
+metrics_observe_bucket(HistogramId id, int bucket, uint64_t times, uint64_t micros)
+{
+	MetricsHistogram *histogram = &metrics->histograms[id];
+
+	metrics_store(&histogram->buckets[bucket], histogram->buckets[bucket] + times);
+	metrics_store(&histogram->micros, histogram->micros + micros);
+}
+
 /* `times` equal values at once. */
 static inline void
 metrics_observe(HistogramId id, uint64_t micros, uint64_t times)
 {
-	MetricsHistogram *histogram = &metrics->histograms[id];
-	int				  bucket = 0;
-
-	while (bucket < METRICS_BOUNDS && micros > metrics_bounds[bucket])
-		bucket++;
-	metrics_store(&histogram->buckets[bucket], histogram->buckets[bucket] + times);
-	metrics_store(&histogram->micros, histogram->micros + micros * times);
+	metrics_observe_bucket(id, duration_bucket(micros), times, micros * times);
 }
 
 /* ---- showing ---- */

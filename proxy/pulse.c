@@ -105,6 +105,7 @@ pulse_take(Pulse *pulse)
 	metrics_set(METRIC_CONNECTIONS, (uint64_t) proxy->client_count);
 	metrics_set(METRIC_CONNECTIONS_LIMIT, (uint64_t) proxy->config.max_connections);
 	metrics_set(METRIC_SOCKETS, (uint64_t) sockets);
+	metrics_set(METRIC_EPOCH, __atomic_load_n(&slot->seen.timeline, __ATOMIC_ACQUIRE));
 	metrics_set(METRIC_OPEN_DOCUMENTS, (uint64_t) rooms_count(proxy->rooms));
 	metrics_store(&slot->database, proxy_database_up(proxy) ? 1 : 0);
 	metrics_store(&slot->full, is_full(proxy, slot) ? 1 : 0);

@@ -138,6 +138,45 @@ test('operations are counted by what became of them, and timed', { timeout: 3000
 	await eventually(async () => valueOf(await readMetrics(base), 'collab_connections') === 0);
 });
 
+test('what the database says of itself: its timeline, its worker, documents that the worker leaves out', async () =>
+{
+	const db = stand.database;
+	const value = async (name) => valueOf(await readMetrics(base), name);
+	const note = (doc, duty, failures) => db.sql(`INSERT INTO collab.quarantine VALUES (${doc}, '${duty}', ${failures}, 'XX000', 'broken', now())`);
+	await eventually(async () => await value('collab_quarantined_documents') === 0);
+	assert.equal(await value('collab_epoch'), Number(db.sql('SELECT timeline_id FROM pg_control_checkpoint()')));
+	assert.ok(await value('collab_notify_queue_ratio') < 0.5);
+	assert.equal(await value('collab_db_worker_snapshots_total'), Number(db.sql('SELECT snapshots FROM collab.stat_worker')));
+	assert.equal(await value('collab_db_worker_failures_total'), 0);
+	note(1, 'snapshot', 3);
+	note(1, 'text', 5);
+	note(2, 'text', 3);
+	note(3, 'text', 2);
+	await eventually(async () => await value('collab_quarantined_documents') === 2);
+	db.sql('DELETE FROM collab.quarantine');
+	await eventually(async () => await value('collab_quarantined_documents') === 0);
+});
+
+test('what transformations took in the database is counted, for operations behind the head only', async () =>
+{
+	const before = await readMetrics(base);
+	const risen = async (name, labels) => valueOf(await readMetrics(base), name, labels) - valueOf(before, name, labels);
+	const id = stand.document();
+	const sockets = [];
+	for (let site = 1; site <= 5; site++)
+		sockets.push(await stand.socket(id, 'alice', { site }));
+	for (const socket of sockets)
+	{
+		socket.send(insert(socket, 1, 'a')); /* all at version 1: the first at the head */
+		await socket.next('ack');
+	}
+	await eventually(async () => await risen('collab_op_transform_duration_seconds_count') >= 4);
+	const after = await readMetrics(base);
+	assert.equal(valueOf(after, 'collab_op_transform_duration_seconds_bucket', { le: '+Inf' }), valueOf(after, 'collab_op_transform_duration_seconds_count'));
+	assert.ok(valueOf(after, 'collab_op_transform_duration_seconds_sum') >= 0);
+	await stand.closeSockets();
+});
+
 test('what was committed elsewhere is counted where it arrives', { timeout: 30000 }, async () =>
 {
 	const before = await readMetrics(base);

@@ -352,6 +352,9 @@ async function withoutPreload(t)
 	const errors = (proxy) => metric(proxy, 'collab_db_errors_total');
 	await eventually(async () => (await Promise.all(two.map(errors))).every((count) => count >= 2), { timeout: 15000, what: 'it is tried again' });
 	assert.deepEqual(users(bob), ['bob']);
+	const { samples } = await readMetrics(two[0].admin);
+	assert.deepEqual(samples.filter(({ name }) => /^collab_(db_worker_|quarantined|notify)/.test(name)).map(({ name, value }) => [name, value]),
+		[['collab_quarantined_documents', 0], ['collab_notify_queue_ratio', 0]], 'what nobody knows is not shown');
 	for (const proxy of two)
 	{
 		assert.equal(proxy.log.match(/level=warning.*STAY WITHIN THIS PROCESS/g).length, 1);

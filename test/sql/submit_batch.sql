@@ -151,6 +151,14 @@ ANALYZE collab.events;
 SELECT DISTINCT tablename ~ '^events' AS events, attname FROM pg_stats WHERE schemaname = 'collab' AND tablename ~ '^events' AND attname = 'op';
 SELECT collab.drop_document('analyzed');
 
+-- how long the way to the head took, of those that had one, once
+SELECT collab.create_document('behind', 'abc');
+SELECT count(*) >= 0 FROM collab.transform_times();
+SELECT count(collab.submit('behind', '[{"insert":"x"}]', base)) FROM (VALUES (1), (1), (1), (4)) b (base);
+SELECT sum(operations) AS operations, sum(micros) >= 0 AS micros, bool_and(operations > 0 AND micros <= up_to * operations) AS fit FROM collab.transform_times();
+SELECT count(*) FROM collab.transform_times();
+SELECT collab.drop_document('behind');
+
 -- documents of one batch are capped: the lock table is finite
 SELECT count(collab.create_document('cap-' || i)) FROM generate_series(1, 1100) i;
 SELECT status, count(*), max(message) FROM collab.submit_batch((SELECT array_agg('cap-' || i ORDER BY collab.document_key('cap-' || i)) FROM generate_series(1, 1100) i),
