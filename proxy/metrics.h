@@ -211,6 +211,8 @@
 
 /* ROW(id, name, help); all in seconds, over the same buckets. */
 #define METRICS_HISTOGRAMS(ROW)                                                                                  \
+	ROW(HANDSHAKE, "collab_handshake_duration_seconds",                                                          \
+		"From the acceptance of a TCP connection, TLS included, until it is a WebSocket.")                       \
 	ROW(OP_COMMIT, "collab_op_commit_duration_seconds",                                                          \
 		"From the arrival of an operation until its commit is acknowledged.")                                    \
 	ROW(OP_WAIT, "collab_op_wait_duration_seconds",                                                              \

@@ -1,6 +1,8 @@
 /* visitor.c - who is on a connection, as far as limits count: its own address, or the one that a trusted balancer speaks for. */
 #include "visitor.h"
 
+#include <uv.h>
+
 #include "metrics.h"
 
 void
@@ -10,6 +12,7 @@ visitor_enter(VisitorBook *book, const struct sockaddr_storage *address, Visitor
 
 	out->peer = address_of_socket(address);
 	out->claim = NULL;
+	out->entered = uv_hrtime() / 1000;
 	if (!allowed)
 		metrics_add(METRIC_LIMITED_CONNECTIONS, 1);
 	else if (!address_set_has(&book->trusted, &out->peer))
@@ -26,6 +29,12 @@ visitor_leave(VisitorBook *book, Visitor *visitor)
 {
 	limits_release(book->limits, visitor->claim);
 	limits_leave(book->limits);
+}
+
+uint64_t
+visitor_age(const Visitor *visitor)
+{
+	return uv_hrtime() / 1000 - visitor->entered;
 }
 
 bool

@@ -397,6 +397,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			return conn->client != NULL ? 0 : -1;
 		case LWS_CALLBACK_ESTABLISHED:
 			conn->established = true;
+			metrics_observe(HISTOGRAM_HANDSHAKE, visitor_age(&conn->visitor), 1);
 			client_established(conn->client);
 			return 0;
 		case LWS_CALLBACK_RECEIVE:

@@ -125,6 +125,8 @@ test('operations are counted by what became of them, and timed', { timeout: 3000
 	assert.ok(risen('collab_fanout_duration_seconds_count') >= 1);
 	assert.equal(risen('collab_open_duration_seconds_count'), 2);
 	assert.equal(risen('collab_connections_total', { result: 'upgraded' }), 2);
+	assert.equal(risen('collab_handshake_duration_seconds_count'), 2);
+	assert.ok(risen('collab_handshake_duration_seconds_sum') > 0);
 	assert.ok(risen('collab_received_bytes_total') > 200);
 	assert.ok(risen('collab_sent_bytes_total') > 500);
 	assert.equal(valueOf(after, 'collab_connections', { worker: 0 }), 2);
