@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
-# node-test.sh DIR... - node's test runner over the *.test.mjs and *.test.js files of the directories, one file at a time.
+# node-test.sh [-j N] DIR... - node's test runner over the *.test.mjs and *.test.js files of the directories, N files at a time (1).
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+
+# The machine is small, and many files start servers that want all of it: several at once is for those that mostly wait.
+jobs=1
+if [ "$1" = -j ]; then
+  jobs=$2
+  shift 2
+fi
 
 find_postgres
 cd "$top"
@@ -11,17 +18,34 @@ done
 mapfile -t files < <(find "$@" -name node_modules -prune -o \( -name '*.test.mjs' -o -name '*.test.js' \) -print | sort)
 [ ${#files[@]} -gt 0 ] || die "no *.test.mjs or *.test.js in $*"
 
+outputs=$(mktemp -d)
+declare -A running=() # file by process
 # `timeout` makes a process group of its own: with it everything that a file started ends, also when we are told to.
-running=
-trap '[ -z "$running" ] || kill -TERM "$running"; exit 143' INT TERM HUP
+trap 'rm -rf "$outputs"' EXIT
+trap '[ ${#running[@]} = 0 ] || { kill -TERM "${!running[@]}"; wait "${!running[@]}" || true; cat "$outputs"/*; }; exit 143' INT TERM HUP
 status=0
-# One by one: the machine is small, and several files start servers.
-for file in "${files[@]}"; do
-  timeout -k 10 600 node --test --test-reporter=tap "$file" &
-  running=$!
-  if ! wait "$running"; then
+
+# What a file says is shown as a whole, when it has ended.
+finish_one()
+{
+  local pid failed=0 file
+  wait -n -p pid "${!running[@]}" || failed=1
+  file=${running[$pid]}
+  unset "running[$pid]"
+  cat "$outputs/$pid"
+  rm -f "$outputs/$pid"
+  if [ $failed = 1 ]; then
     say "$file failed"
     status=1
   fi
+}
+
+for file in "${files[@]}"; do
+  [ ${#running[@]} -lt "$jobs" ] || finish_one
+  exec timeout -k 10 600 node --test --test-reporter=tap "$file" >"$outputs/$BASHPID" 2>&1 &
+  running[$!]=$file
+done
+while [ ${#running[@]} -gt 0 ]; do
+  finish_one
 done
 exit $status

@@ -17,10 +17,10 @@ fuzz       n   600   scripts/fuzz.sh 15
 sql        e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/installcheck.sh REGRESS
 isolation  e   600   scripts/cluster.sh with shared_preload_libraries=collab max_prepared_transactions=10 -- scripts/installcheck.sh ISOLATION
 pgtap      e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh
-cluster    e   900   scripts/node-test.sh test/cluster
+cluster    e   900   scripts/node-test.sh -j 2 test/cluster
 client     n   300   scripts/node-test.sh client/test
 proxy      epn 1500  scripts/node-test.sh test/proxy
-archiver   ean 900  scripts/node-test.sh test/archiver
+archiver   ean 900  scripts/node-test.sh -j 2 test/archiver
 e2e        epn 1500  scripts/node-test.sh test/e2e
 browser    epn 600   scripts/node-test.sh test/browser
 run        epan 300 scripts/node-test.sh test/run

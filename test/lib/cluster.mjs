@@ -11,6 +11,10 @@ import { fileURLToPath } from 'node:url';
 
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
+/* So that the handlers of 'exit' run, which leave no server and no directory behind. */
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+	process.on(signal, () => process.exit(1));
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function pgConfig(name)
