@@ -44,6 +44,8 @@ export class CollabClient extends Emitter {
     /* What the server's answer to open ends with, and whether to ask for everything. */
     this.target = null;
     this.wholeContent = false;
+    /* Whether pieces may be among the events behind our position: then each of those has to come. */
+    this.expectsEvents = false;
     this.disputed = null;
     this.reported = { pending: 0, version: null };
     this.waiters = [];
@@ -245,8 +247,9 @@ export class CollabClient extends Emitter {
 
   linkOpen() {
     const { engine } = this;
-    const position = engine.ready && !this.wholeContent
-      ? { last_version: engine.version, last_event: engine.event } : {};
+    const hasPosition = engine.ready && !this.wholeContent;
+    const position = hasPosition ? { last_version: engine.version, last_event: engine.event } : {};
+    this.expectsEvents = hasPosition && engine.pieces.length > 0;
     this.link.send(JSON.stringify({
       type: 'open',
       site: engine.site,
@@ -348,6 +351,9 @@ export class CollabClient extends Emitter {
   }
 
   onSnapshot({ version, event, content, reason, applied_clock: appliedClock = 0 }) {
+    if (this.expectsEvents && !reason) {
+      throw new ProtocolError('a snapshot came, and it does not say what of the pending it contains', { restart: true });
+    }
     const first = !this.ready;
     const lost = reason ? this.engine.lostBehind(appliedClock) : null;
     const change = this.engine.restart({ version, event, content: new Delta(content.ops), appliedClock });

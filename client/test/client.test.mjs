@@ -323,6 +323,28 @@ test('a database that is away is told by heartbeats, and forgotten with the conn
   assert.deepEqual(line.heard('database').map(({ database }) => database), ['away', 'up', 'away', 'up']);
 });
 
+test('a snapshot where every event had to come: asked for again, with the clock that it contains', () => {
+  const line = new Line().open('abc', 10);
+  line.type('x');
+  line.pass();
+  line.end(1006);
+  line.pass(2000);
+  line.connect();
+  assert.deepEqual([line.last.last_version, line.last.pending], [10, 1]);
+  /* As to a client that has nothing pending: this may contain the piece or not. */
+  line.welcome(900);
+  line.snapshot('xabcdef', 900);
+  line.pass(3000);
+  line.connect();
+  assert.deepEqual([line.last.last_version, line.last.pending], [undefined, 1]);
+  line.welcome(900);
+  line.snapshot('xabcdef', 900, { applied_clock: 1 });
+  assert.equal(line.client.text, 'xabcdef');
+  assert.equal(line.client.pendingCount, 0);
+  line.pass(3000);
+  assert.ok(line.sent.every(({ type }) => type !== 'op'));
+});
+
 test('after another history the acknowledgement of a piece that was sent before must be seen', () => {
   const line = new Line().open('abc', 10);
   line.type('x', 3);
