@@ -8,7 +8,7 @@
 #include "quarantine.h"
 #include "worker_state.h"
 
-#define METRICS_COLUMNS 5
+#define METRICS_COLUMNS 4
 
 PG_FUNCTION_INFO_V1(metrics);
 Datum
@@ -28,11 +28,10 @@ metrics(PG_FUNCTION_ARGS)
 		values[0] = Int64GetDatum(backlog);
 		nulls[0] = backlog < 0;
 		values[1] = Int64GetDatum(state.snapshots);
-		values[2] = Int64GetDatum(state.texts);
-		values[3] = Int64GetDatum(state.failures);
-		nulls[1] = nulls[2] = nulls[3] = false;
+		values[2] = Int64GetDatum(state.failures);
+		nulls[1] = nulls[2] = false;
 	}
-	values[4] = Int64GetDatum(quarantine_count());
-	nulls[4] = false;
+	values[3] = Int64GetDatum(quarantine_count());
+	nulls[3] = false;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

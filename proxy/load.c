@@ -15,7 +15,6 @@ load_free(Load *load)
 	room_unhold(room);
 }
 
-/* What nobody waits for any more is not asked. */
 void
 load_forget(OpenRequest *request)
 {

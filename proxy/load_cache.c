@@ -45,7 +45,6 @@ on_cached(void *ctx, const CacheSnapshot *snapshot)
 	load->last_event = snapshot->event;
 }
 
-/* Whether the answer is worth waiting for. */
 bool
 load_look_into_cache(Loader *loader, Load *load)
 {

@@ -29,15 +29,22 @@ pg_bool(const PgResult *result, int row, int column)
 	return PQgetlength(raw(result), row, column) == 1 && PQgetvalue(raw(result), row, column)[0] != 0;
 }
 
+/* Nothing else comes in these columns; 0 keeps a surprise harmless. */
+static bool
+take(const PgResult *result, int row, int column, void *out, size_t bytes)
+{
+	if (PQgetlength(raw(result), row, column) != (int) bytes)
+		return false;
+	memcpy(out, PQgetvalue(raw(result), row, column), bytes);
+	return true;
+}
+
 int32_t
 pg_int4(const PgResult *result, int row, int column)
 {
 	uint32_t network;
 
-	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
-		return 0;
-	memcpy(&network, PQgetvalue(raw(result), row, column), sizeof(network));
-	return (int32_t) be32toh(network);
+	return take(result, row, column, &network, sizeof(network)) ? (int32_t) be32toh(network) : 0;
 }
 
 int64_t
@@ -45,10 +52,7 @@ pg_int8(const PgResult *result, int row, int column)
 {
 	uint64_t network;
 
-	if (PQgetlength(raw(result), row, column) != (int) sizeof(network))
-		return 0;
-	memcpy(&network, PQgetvalue(raw(result), row, column), sizeof(network));
-	return (int64_t) be64toh(network);
+	return take(result, row, column, &network, sizeof(network)) ? (int64_t) be64toh(network) : 0;
 }
 
 PgBytes

@@ -5,7 +5,7 @@
 
 # The machine is small, and many files start servers that want all of it: several at once is for those that mostly wait.
 jobs=1
-if [ "$1" = -j ]; then
+if [ "${1:-}" = -j ]; then
   jobs=$2
   shift 2
 fi
@@ -20,8 +20,8 @@ mapfile -t files < <(find "$@" -name node_modules -prune -o \( -name '*.test.mjs
 
 outputs=$(mktemp -d)
 declare -A running=() # file by process
-# `timeout` makes a process group of its own: with it everything that a file started ends, also when we are told to.
 trap 'rm -rf "$outputs"' EXIT
+# `timeout` makes a process group of its own: with it everything that a file started ends, also when we are told to.
 trap '[ ${#running[@]} = 0 ] || { kill -TERM "${!running[@]}"; wait "${!running[@]}" || true; cat "$outputs"/*; }; exit 143' INT TERM HUP
 status=0
 

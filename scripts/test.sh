@@ -13,7 +13,7 @@ lint       -   120   scripts/lint.sh
 format     -   120   scripts/format.sh --check
 core       -   600   make -s -C test/core check
 oracle     n   600   make -s -C test/core oracle
-fuzz       n   600   scripts/fuzz.sh 15
+fuzz       n   600   scripts/fuzz.sh 20
 sql        e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/installcheck.sh REGRESS
 isolation  e   600   scripts/cluster.sh with shared_preload_libraries=collab max_prepared_transactions=10 -- scripts/installcheck.sh ISOLATION
 pgtap      e   600   scripts/cluster.sh with shared_preload_libraries=collab -- scripts/pgtap.sh

@@ -772,10 +772,10 @@ CREATE FUNCTION collab.transform_times() RETURNS TABLE (up_to bigint, operations
 COMMENT ON FUNCTION collab.transform_times() IS
 	'how long operations of this session were carried over what had been committed after their base, since the last call: how many took up to so many microseconds (null: longer than 10 s) and more than in the row before, and how many microseconds they took together';
 
-CREATE FUNCTION collab.metrics(OUT backlog bigint, OUT snapshots bigint, OUT texts bigint, OUT failures bigint, OUT quarantined bigint)
+CREATE FUNCTION collab.metrics(OUT backlog bigint, OUT snapshots bigint, OUT failures bigint, OUT quarantined bigint)
 	AS 'MODULE_PATHNAME', 'metrics' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION collab.metrics() IS
-	'numbers of this database that cost little: documents that the worker has not looked at (null: unknown), snapshots and live texts that it wrote and errors that it met since the server started (null where the library is not preloaded), documents that it leaves out';
+	'numbers of this database that cost little: documents that the worker has not looked at (null: unknown), snapshots that it wrote and errors that it met since the server started (null where the library is not preloaded), documents that it leaves out';
 
 REVOKE ALL ON FUNCTION collab.transform_times(), collab.metrics() FROM PUBLIC;
 

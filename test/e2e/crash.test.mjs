@@ -8,7 +8,7 @@ import { Stack } from '../lib/stack.mjs';
 import { Ledger, chaosSocket } from './chaos-socket.mjs';
 import { seeded } from './random.mjs';
 
-const CRASHES = Number(process.env.CRASHES ?? 6);
+const CRASHES = Number(process.env.CRASHES ?? 10);
 const DOCUMENTS = 2;
 const CLIENTS = 3; // per document
 

@@ -105,7 +105,7 @@ INSERT INTO expected VALUES
 	('fetch_events(keys bigint[], after bigint[], max_events integer)', 'TABLE(key bigint, version bigint, event bigint, site bigint, clock bigint, author text, at timestamp with time zone, op bytea)', 'f', 's', 's', true, false),
 	('presence_send(sender bigint, batch bytea)', 'void', 'f', 'v', 'u', true, false),
 	('presence_receive(receiver bigint, since bigint, wait_ms integer)', 'TABLE(next bigint, overrun boolean, batch bytea)', 'f', 'v', 'u', true, false),
-	('metrics(OUT backlog bigint, OUT snapshots bigint, OUT texts bigint, OUT failures bigint, OUT quarantined bigint)', 'record', 'f', 'v', 'u', true, false),
+	('metrics(OUT backlog bigint, OUT snapshots bigint, OUT failures bigint, OUT quarantined bigint)', 'record', 'f', 'v', 'u', true, false),
 	('transform_times()', 'TABLE(up_to bigint, operations bigint, micros bigint)', 'f', 'v', 'u', true, false),
 	('bus_key()', 'bytea', 'f', 's', 'r', false, false),
 	-- over HTTP

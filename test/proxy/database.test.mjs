@@ -299,18 +299,25 @@ test('a history that lost its tail: everybody opens again', { timeout: 60000 }, 
 	assert.equal(snapshot.applied_clock, 3);
 });
 
+/* Five pieces, one after the other: the positions that they left behind, from that of the opening on. */
+async function typeFive(socket)
+{
+	const positions = [socket];
+	for (let clock = 1; clock <= 5; clock++)
+	{
+		socket.send({ ...insert(socket, clock, 'x'), base_version: positions.at(-1).version, base_event: positions.at(-1).event });
+		positions.push(await socket.next('ack'));
+	}
+	return positions;
+}
+
 test('a history that lost its tail and has grown again before anybody looked: everybody opens again', { timeout: 60000 }, async () =>
 {
 	const id = stand.document();
 	/* what it commits itself is all that this proxy hears of the document */
 	const proxy = await stand.another({ lanes: 1, retry_lanes: 1, readers: 1, heads_check_ms: 3600000 });
 	const [alice, bob] = [await stand.socket(id, 'alice', { site: 1 }, { proxy }), await stand.socket(id, 'bob', { site: 2 }, { proxy })];
-	const acks = [alice];
-	for (let clock = 1; clock <= 5; clock++)
-	{
-		alice.send({ ...insert(alice, clock, 'x'), base_version: acks.at(-1).version, base_event: acks.at(-1).event });
-		acks.push(await alice.next('ack'));
-	}
+	const acks = await typeFive(alice);
 	stand.sql(`ALTER TABLE collab.events DISABLE TRIGGER ALL; DELETE FROM collab.events WHERE doc = ${key(id)} AND version > ${alice.version + 3};
 		ALTER TABLE collab.events ENABLE TRIGGER ALL`);
 	stand.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'collab-proxy' AND query LIKE '%submit_batch%'");
@@ -331,12 +338,7 @@ test('a history that lost its tail, and others have filled its place exactly: ev
 	const proxy = await stand.another({ lanes: 1, retry_lanes: 1, readers: 1, heads_check_ms: 3600000 });
 	const [alice, bob] = [await stand.socket(id, 'alice', { site: 1 }, { proxy }), await stand.socket(id, 'bob', { site: 2 }, { proxy })];
 	const late = await stand.socket(id, 'late', { site: 11 }, { proxy });
-	const acks = [alice];
-	for (let clock = 1; clock <= 5; clock++)
-	{
-		alice.send({ ...insert(alice, clock, 'x'), base_version: acks.at(-1).version, base_event: acks.at(-1).event });
-		acks.push(await alice.next('ack'));
-	}
+	const acks = await typeFive(alice);
 	/* in one go: the new server never was in any other state */
 	stand.sql(`BEGIN; LOCK TABLE collab.events; ALTER TABLE collab.events DISABLE TRIGGER ALL;
 		DELETE FROM collab.events WHERE doc = ${key(id)} AND version > ${alice.version + 3}; ALTER TABLE collab.events ENABLE TRIGGER ALL;
