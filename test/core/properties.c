@@ -124,22 +124,43 @@ property_tp1(Random *random, Arena *arena, const RandomProfile *profile)
 	return context(arena, tp1(arena, &doc, &a, &b), "doc, a, b", &doc, &a, &b);
 }
 
+/* What is between `{"delta":` and `}`. */
+static Delta
+embed_change_of(Arena *arena, const DeltaOp *op)
+{
+	return must_parse(arena, op->data + 9, op->bytes - 10);
+}
+
 /*
  * quill-delta keeps the nulls of b's attributes (which remove) over a retain of a, but drops them over a change
- * of an embed. The engine does the same, and there the compose law does not hold.
+ * of an embed. The engine does the same, and there the compose law does not hold, nor inside of embeds that both change.
  */
 static bool
-compose_drops_nulls(const Delta *a, const Delta *b)
+compose_drops_nulls(Arena *arena, const Delta *a, const Delta *b)
 {
 	bool	 embed_change = false;
 	bool	 attributes = false;
-	uint32_t i;
+	uint32_t i, j;
 
 	for (i = 0; i < a->count; i++)
 		embed_change = embed_change || a->ops[i].kind == DELTA_RETAIN_EMBED;
 	for (i = 0; i < b->count; i++)
 		attributes = attributes || (b->ops[i].attrs.bytes > 0 && !is_insert(&b->ops[i]));
-	return embed_change && attributes;
+	if (embed_change && attributes)
+		return true;
+	for (i = 0; i < a->count; i++)
+		for (j = 0; j < b->count; j++)
+		{
+			Delta inner_a, inner_b;
+
+			if (a->ops[i].kind != DELTA_RETAIN_EMBED || b->ops[j].kind != DELTA_RETAIN_EMBED)
+				continue;
+			inner_a = embed_change_of(arena, &a->ops[i]);
+			inner_b = embed_change_of(arena, &b->ops[j]);
+			if (compose_drops_nulls(arena, &inner_a, &inner_b))
+				return true;
+		}
+	return false;
 }
 
 /* (doc o a) o b = doc o (a o b) */
@@ -148,7 +169,7 @@ compose_law(Arena *arena, const Delta *doc, const Delta *a, const Delta *b)
 {
 	Delta da, ab, left, right;
 
-	if (compose_drops_nulls(a, b))
+	if (compose_drops_nulls(arena, a, b))
 		return NULL;
 	TRY(delta_compose(arena, doc, a, &da, ERR));
 	TRY(delta_compose_changes(arena, a, b, &ab, ERR));
@@ -208,7 +229,7 @@ tighten_law(Arena *arena, const Delta *doc, const Delta *a)
 	TRY(delta_tighten(arena, &tight, doc, &again, ERR));
 	EQUAL(again, tight);
 	TRY(delta_invert(arena, a, doc, &inverse, ERR));
-	if (compose_drops_nulls(a, &inverse))
+	if (compose_drops_nulls(arena, a, &inverse))
 		return NULL;
 	TRY(delta_compose_changes(arena, a, &inverse, &both, ERR));
 	TRY(delta_tighten(arena, &both, doc, &nothing, ERR));
@@ -229,7 +250,7 @@ property_tighten(Random *random, Arena *arena, const RandomProfile *profile)
 	{
 		TRY(delta_compose(arena, &doc, &a, &da, ERR));
 		b = random_change(random, arena, profile, &da);
-		if (compose_drops_nulls(&a, &b))
+		if (compose_drops_nulls(arena, &a, &b))
 			return NULL;
 		TRY(delta_compose_changes(arena, &a, &b, &a, ERR));
 	}
